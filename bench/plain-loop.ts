@@ -1,0 +1,62 @@
+/**
+ * The yardstick: read, decode, the tasks' own work and ONNX Runtime in a loop of one process, with nothing around it.
+ *
+ * Same decoder, tasks, models and session options as an engine has by default.
+ */
+import { readFile } from 'node:fs/promises';
+import type { ImagePort, Task, TaskInput } from '../src/core/contracts.js';
+import type { Model } from '../src/core/model.js';
+import type { Observation } from '../src/core/result.js';
+import { openImage } from '../src/engine/image.js';
+import { engineOptions } from '../src/engine/options.js';
+import { Session } from '../src/engine/session.js';
+import { openRegistry } from '../src/registry/registry.js';
+import { detectFaces } from '../src/tasks/detect-faces.js';
+import { detectText } from '../src/tasks/detect-text.js';
+import { readText } from '../src/tasks/read-text.js';
+
+export type Subject = 'ocr' | 'faces';
+/** Reads a file and answers what the last stage found. */
+export type Look = (file: string) => Promise<readonly Observation[]>;
+
+interface Stage {
+  readonly task: Task;
+  readonly model: Model;
+  readonly session: Session;
+  readonly options: unknown;
+}
+
+async function openStage(task: Task, name: string): Promise<Stage> {
+  const model = (await openRegistry(['models'])).find(name);
+  const variant = model?.variants[0];
+  if (model === null || variant === undefined) throw new Error(`models/${name} is missing: npm run models:build`);
+  task.fit(model);
+  const { threads, arena } = engineOptions.parse({});
+  return { task, model, session: await Session.open(model, variant, { threads, arena }), options: task.options.parse({}) };
+}
+
+function runStage({ task, model, session, options }: Stage, image: ImagePort, each: readonly Observation[] | null): Promise<Observation[]> {
+  const input: TaskInput<unknown> = {
+    image,
+    audio: null,
+    each,
+    model,
+    options,
+    infer: (feeds) => session.run(feeds),
+    measure: async (_, work) => work(),
+  };
+  return task.run(input);
+}
+
+export async function openPlain(subject: Subject): Promise<Look> {
+  if (subject === 'faces') {
+    const faces = await openStage(detectFaces, 'blazeface-back');
+    return async (file) => runStage(faces, await openImage(await readFile(file)), null);
+  }
+  const detector = await openStage(detectText, 'ppocr-det');
+  const reader = await openStage(readText, 'ppocr-rec');
+  return async (file) => {
+    const image = await openImage(await readFile(file));
+    return runStage(reader, image, await runStage(detector, image, null));
+  };
+}

@@ -1,0 +1,51 @@
+/**
+ * `npm run bench -- NAME [--json]`: runs one benchmark and prints its figures.
+ *
+ * Machines are noisy: read ratios measured side by side in one run, not absolute times. Exit code 1 when a target is missed.
+ */
+import { execFileSync } from 'node:child_process';
+import { cpus } from 'node:os';
+import type { Benchmark, Figure } from './figure.js';
+
+const benchmarks: Record<string, () => Promise<Benchmark>> = {
+  accuracy: async () => (await import('./accuracy.js')).accuracy,
+  corridor: async () => (await import('./corridor.js')).corridor,
+  ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
+  health: async () => (await import('./health.js')).health,
+};
+
+function table(figures: readonly Figure[]): string {
+  const rows = figures.map(({ figure, value, unit, target, better, pass }) => [
+    figure,
+    `${Number(value.toPrecision(4))} ${unit}`,
+    target === null ? '' : `${better === 'lower' ? '<=' : '>='} ${target}`,
+    target === null ? '' : pass ? 'pass' : 'MISSED',
+  ]);
+  const all = [['figure', 'value', 'target', 'verdict'], ...rows];
+  const widths = [0, 1, 2, 3].map((column) => Math.max(...all.map((row) => row[column]?.length ?? 0)));
+  return all
+    .map((row) =>
+      row
+        .map((cell, column) => cell.padEnd(widths[column] ?? 0))
+        .join('  ')
+        .trimEnd(),
+    )
+    .join('\n');
+}
+
+function machine(): string {
+  const commit = execFileSync('git', ['rev-parse', '--short', 'HEAD'], { encoding: 'utf8' }).trim();
+  return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}`;
+}
+
+const [name = '', ...flags] = process.argv.slice(2);
+const load = benchmarks[name];
+if (load === undefined || flags.some((flag) => flag !== '--json')) {
+  process.stderr.write(`usage: npm run bench -- NAME [--json]\n\nNAME is one of: ${Object.keys(benchmarks).join(', ')}\n`);
+  process.exit(2);
+}
+process.env.ORT_DISABLE_TELEMETRY = '1';
+const figures = await (await load())();
+if (flags.includes('--json')) for (const figure of figures) console.log(JSON.stringify(figure));
+else console.log(`${name} on ${machine()}\n\n${table(figures)}`);
+process.exitCode = figures.every((figure) => figure.pass) ? 0 : 1;

@@ -1,0 +1,65 @@
+/**
+ * `shoal doctor`: whether this board can run Shoal, and what would make it run better. Needs no configuration and no daemon.
+ */
+import { Command } from 'commander';
+import { readBoard, readDisk, readThermal } from '../ops/board.js';
+import { SystemClock } from '../ops/clock.js';
+import { type Check, checkBoard } from './board-checks.js';
+import type { CommandContext } from './command-context.js';
+import { Exit, exitCodes } from './exit.js';
+
+export interface DoctorContext extends CommandContext {
+  /** Runs a one-operation model in a process of its own. */
+  readonly probeRuntime: () => Promise<{ readonly ok: boolean; readonly reason?: string; readonly ms: number }>;
+}
+
+interface Options {
+  readonly json?: true;
+  readonly stateDir: string;
+}
+
+export function doctorCommand(context: DoctorContext): Command {
+  return new Command('doctor')
+    .description('check this board: system, memory, disk, heat, clock, and a model run in a process of its own; exit code 1 when one fails')
+    .option('--json', 'print the answer as JSON')
+    .option('--state-dir <folder>', 'where the daemon keeps its data', process.env.STATE_DIRECTORY ?? '/var/lib/shoal')
+    .action(async ({ json, stateDir }: Options) => {
+      const checks = [...(await readAndCheck(stateDir)), await runtime(context)];
+      const ok = checks.every(({ state }) => state !== 'fail');
+      context.stdout.write(json ? `${JSON.stringify({ ok, checks })}\n` : checksText(checks));
+      if (!ok) throw new Exit(exitCodes.failed);
+    });
+}
+
+async function readAndCheck(stateDir: string): Promise<Check[]> {
+  const [board, disk] = await Promise.all([readBoard(), readDisk(stateDir)]);
+  return checkBoard({
+    node: process.versions.node,
+    platform: process.platform,
+    board,
+    disk,
+    diskPath: stateDir,
+    thermal: readThermal(),
+    clock: new SystemClock().mark(),
+  });
+}
+
+async function runtime(context: DoctorContext): Promise<Check> {
+  const check = 'model runtime';
+  const { ok, reason, ms } = await context.probeRuntime();
+  if (ok) return { check, state: 'ok', found: `a one-operation model ran in ${ms.toFixed(0)} ms` };
+  const advice = 'Without it no model runs: install the packages again ("npm ci"), and see "cpu features" and "glibc" above.';
+  return { check, state: 'fail', found: reason ?? 'the model did not run', advice };
+}
+
+const marks: Readonly<Record<Check['state'], string>> = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' };
+
+function checksText(checks: readonly Check[]): string {
+  const width = Math.max(...checks.map(({ check }) => check.length));
+  const lines = checks.flatMap(({ check, state, found, advice }) => {
+    const line = `${marks[state]}  ${check.padEnd(width)}  ${found}`;
+    return advice === undefined ? [line] : [line, `      ${' '.repeat(width)}  ${advice}`];
+  });
+  const count = (state: Check['state']): number => checks.filter((check) => check.state === state).length;
+  return `${lines.join('\n')}\n\n${count('ok')} ok, ${count('warn')} to look at, ${count('fail')} failed\n`;
+}

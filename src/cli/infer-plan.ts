@@ -1,0 +1,85 @@
+/**
+ * What `shoal infer` runs: the pipelines of a configuration, one of them, one task, or every task that can read the file.
+ */
+import { loadConfig } from '../config/load-config.js';
+import type { CaptureKind } from '../core/capture.js';
+import { ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import { type Model, modelRef } from '../core/model.js';
+import type { PipelineConfig, PipelineSpec } from '../core/pipeline.js';
+import type { EngineOptions } from '../engine/options.js';
+import { bundledModels, type Parts } from '../parts.js';
+import { openRegistry } from '../registry/registry.js';
+import { resolvePipelines } from '../registry/resolve.js';
+
+export interface InferOptions {
+  readonly config?: string;
+  readonly pipeline?: string;
+  readonly task?: string;
+  readonly json?: boolean;
+}
+
+export interface InferPlan {
+  readonly pipelines: readonly PipelineSpec[];
+  readonly models: readonly Model[];
+  readonly engine: EngineOptions;
+  readonly device: string;
+  readonly configHash: string;
+}
+
+type Pipelines = Readonly<Record<string, PipelineConfig>>;
+
+/** Throws USAGE, CONFIG_INVALID or MODEL_MISSING. Of several pipelines, those that cannot run are left out. */
+export async function planInference(parts: Parts, options: InferOptions, kind: CaptureKind): Promise<InferPlan> {
+  if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
+  const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
+  const registry = await openRegistry([...(loaded?.settings.paths.models_dirs ?? []), bundledModels]);
+  const wanted = choose(parts, options, loaded?.settings.pipelines, kind);
+  const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin });
+  if (resolution.pipelines.length === 0) {
+    throw new ShoalError(
+      'MODEL_MISSING',
+      resolution.problems.map(({ path, found, expected }) => `${path}: ${found}; ${expected}`).join('; '),
+    );
+  }
+  const named = options.pipeline !== undefined || options.task !== undefined;
+  const pipelines = resolution.pipelines.filter(({ reads }) => named || reads.includes(kind));
+  const models = pipelines.flatMap(({ stages }) => stages.flatMap(({ model }) => registry.find(model) ?? []));
+  return {
+    pipelines,
+    models: [...new Map(models.map((model) => [modelRef(model), model])).values()],
+    engine: loaded?.settings.engine ?? parts.sections.engine.parse({}),
+    device: loaded?.settings.device.id ?? 'local',
+    configHash: loaded?.configHash ?? 'none',
+  };
+}
+
+function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {
+  if (task !== undefined) return taskPipeline(parts, task);
+  if (pipeline !== undefined) return pick(configured, pipeline);
+  if (configured !== undefined) return configured;
+  // A task that only finds what another reads has nothing to add to it.
+  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && name !== 'detect-text' && name !== 'classify-orientation');
+  return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
+}
+
+function pick(configured: Pipelines | undefined, name: string): Pipelines {
+  const config = configured?.[name];
+  if (config !== undefined) return { [name]: config };
+  if (configured === undefined) throw new ShoalError('USAGE', `--pipeline ${name} needs --config FILE, which defines it`);
+  throw new ShoalError('USAGE', `the configuration has no pipeline "${name}"; it has ${Object.keys(configured).join(', ')}`);
+}
+
+/** A task on its own; one that looks at what another found gets that one in front. */
+function taskPipeline(parts: Parts, name: string): Pipelines {
+  const task = parts.tasks.find((candidate) => candidate.name === name);
+  if (task === undefined) {
+    throw new ShoalError('USAGE', `"${name}" is no task; the tasks are ${parts.tasks.map((candidate) => candidate.name).join(', ')}`);
+  }
+  const stage = { task: name, as: 'answer', options: task.options.parse({}) as Record<string, unknown> };
+  const report = { trace: 'summary' as const };
+  if (!task.takesEach) return { [name]: { from: [], stages: [stage], report, priority: 5 } };
+  const finder = parts.tasks.find((candidate) => candidate.name === 'detect-text');
+  const first = { task: 'detect-text', as: 'regions', options: finder?.options.parse({}) as Record<string, unknown> };
+  return { [name]: { from: [], stages: [first, { ...stage, each: 'regions' }], report, priority: 5 } };
+}

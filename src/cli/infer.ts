@@ -1,0 +1,98 @@
+/**
+ * `shoal infer`: one file through pipelines or tasks, in an engine of its own, without a daemon.
+ *
+ * Prints the results the daemon would publish. Nothing is stored, delivered or moved.
+ */
+import { constants } from 'node:fs';
+import { open, realpath } from 'node:fs/promises';
+import { basename } from 'node:path';
+import { Command } from 'commander';
+import type { CaptureHeader } from '../core/capture.js';
+import type { Surroundings } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import { captureId } from '../core/id.js';
+import { limits } from '../core/limits.js';
+import { readableMediaTypes, sniff } from '../core/sniff.js';
+import { runOnce } from '../engine/run-once.js';
+import { Reporter } from '../flow/report.js';
+import { compileWorthTelling } from '../flow/worth-telling.js';
+import { SystemClock } from '../ops/clock.js';
+import { HealthBoard } from '../ops/health.js';
+import { createLog } from '../ops/log.js';
+import { PromMetrics } from '../ops/metrics.js';
+import type { Parts } from '../parts.js';
+import type { CommandContext } from './command-context.js';
+import { Exit, exitCodes } from './exit.js';
+import { type InferOptions, planInference } from './infer-plan.js';
+import { resultText, type ShownResult } from './result-text.js';
+
+export function inferCommand(context: CommandContext<Parts>): Command {
+  return new Command('infer')
+    .description('run one file through a pipeline or a task, or through all that can read it, and print the results')
+    .argument('<file>', 'an image (JPEG, PNG, WebP, TIFF) or a WAV recording')
+    .option('-c, --config <file>', 'configuration with pipelines and folders of models')
+    .option('-p, --pipeline <name>', 'a pipeline of the configuration; without it, all of them')
+    .option('-t, --task <name>', `a task with its default model: ${context.parts.tasks.map(({ name }) => name).join(', ')}`)
+    .option('--json', 'print the payloads as JSON, one a line')
+    .action(async (file: string, options: InferOptions) => {
+      const payloads = await infer(context.parts, file, options);
+      for (const payload of payloads) context.stdout.write(`${options.json ? payload : resultText(JSON.parse(payload) as ShownResult)}\n`);
+      if (payloads.some((payload) => (JSON.parse(payload) as ShownResult).outcome === 'failed')) throw new Exit(exitCodes.failed);
+    });
+}
+
+/** The payloads, as JSON. Throws CAPTURE_UNSUPPORTED and what planning and running throw. */
+async function infer(parts: Parts, file: string, options: InferOptions): Promise<string[]> {
+  const surroundings = quietSurroundings();
+  const header = await look(file, surroundings);
+  const unsupported = (reader: string) =>
+    new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${header.mediaType} (told by its content); ${reader}`);
+  if (!readableMediaTypes.has(header.mediaType)) throw unsupported(`Shoal reads ${[...readableMediaTypes].join(', ')}`);
+  const { pipelines, models, engine, device, configHash } = await planInference(parts, options, header.kind);
+  const unfit = pipelines.find(({ reads }) => !reads.includes(header.kind));
+  if (unfit !== undefined) throw unsupported(`${unfit.name} reads ${unfit.reads.join(' or ')}`);
+  if (pipelines.length === 0) throw unsupported('no pipeline of the configuration reads that');
+  const hangMs = Math.max(...pipelines.map((pipeline) => pipeline.hangMs));
+  const names = pipelines.map(({ name }) => name);
+  const job = { header, content: { path: await realpath(file) }, pipelines: names, solo: true, hangMs };
+  const answer = await runOnce({ options: engine, pipelines, models, surroundings }, job);
+  const worthTelling = await compileWorthTelling(pipelines, (pipeline, message) => surroundings.log.warn({ pipeline }, message));
+  const { results } = new Reporter({ device, configHash, worthTelling }).answered(header, pipelines, answer, 0, 1);
+  return results.map(({ record }) => Buffer.from(record.payload).toString());
+}
+
+async function look(file: string, { clock }: Surroundings): Promise<CaptureHeader> {
+  // Without O_NONBLOCK the opening of a pipe waits for a writer, for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} cannot be read: ${reasonOf(error)}`);
+  });
+  try {
+    const stats = await handle.stat();
+    const { size } = stats;
+    if (!stats.isFile()) throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} is no regular file; name an image or a WAV recording`);
+    if (size === 0) throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} is empty; name an image or a WAV recording`);
+    const { buffer, bytesRead } = await handle.read(Buffer.alloc(limits.sniffBytes), 0, limits.sniffBytes, 0);
+    const { kind, mediaType } = sniff(buffer.subarray(0, bytesRead));
+    const capturedAt = new Date(clock.wallMs()).toISOString();
+    const id = captureId(clock.wallMs());
+    return {
+      id,
+      input: 'file',
+      name: basename(file),
+      kind,
+      mediaType,
+      bytes: size,
+      capturedAt,
+      clockSynced: clock.synced(),
+      boot: 1,
+      seq: 1,
+    };
+  } finally {
+    await handle.close();
+  }
+}
+
+function quietSurroundings(): Surroundings {
+  const clock = new SystemClock();
+  return { clock, log: createLog({ level: 'error', format: 'text' }), metrics: new PromMetrics(), health: new HealthBoard(clock) };
+}

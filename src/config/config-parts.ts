@@ -1,0 +1,63 @@
+/**
+ * What the parts of the daemon tell the config room about themselves, and the settings that come out of it.
+ *
+ * The config room knows no part by name: the composition root hands these lists in.
+ */
+import type { z } from 'zod';
+import type { Kind, Task } from '../core/contracts.js';
+import type { PipelineConfig } from '../core/pipeline.js';
+
+/** A kind of input, sink or connection, as far as its options go. */
+export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'>;
+
+/** A task, as far as a configuration can use it wrongly. */
+export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' | 'options'>;
+
+export interface ConfigSections {
+  readonly engine: z.ZodType;
+  readonly store: z.ZodType;
+  readonly http: z.ZodType;
+  readonly log: z.ZodType;
+}
+
+export interface ConfigParts<Sections extends ConfigSections = ConfigSections> {
+  readonly inputs: readonly ConfigKind[];
+  readonly sinks: readonly ConfigKind[];
+  readonly connections: readonly ConfigKind[];
+  readonly tasks: readonly ConfigTask[];
+  /** Whole sections whose every key has a default. */
+  readonly sections: Sections;
+}
+
+/** An input, sink or connection: which kind, and that kind's parsed options. */
+export interface PartSettings {
+  readonly type: string;
+  readonly options: unknown;
+}
+
+export interface DeviceSettings {
+  readonly id: string;
+  readonly name: string;
+  readonly site: string;
+}
+
+export interface PathSettings {
+  readonly state_dir: string;
+  readonly run_dir: string;
+  readonly models_dirs: readonly string[];
+}
+
+/** Complete, checked and deeply frozen (law 9). Keys as in the file. */
+export interface Settings<Sections extends ConfigSections = ConfigSections> {
+  readonly version: 1;
+  readonly device: DeviceSettings;
+  readonly paths: PathSettings;
+  readonly connections: Readonly<Record<string, PartSettings>>;
+  readonly sinks: Readonly<Record<string, PartSettings>>;
+  readonly inputs: Readonly<Record<string, PartSettings>>;
+  readonly pipelines: Readonly<Record<string, PipelineConfig>>;
+  readonly engine: z.infer<Sections['engine']>;
+  readonly store: z.infer<Sections['store']>;
+  readonly http: z.infer<Sections['http']>;
+  readonly log: z.infer<Sections['log']>;
+}

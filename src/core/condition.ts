@@ -1,0 +1,217 @@
+/**
+ * Conditions: CEL over the observations of a pipeline's stages, behind one door.
+ *
+ * Guarantees: a condition is type-checked when it is compiled and answers yes or no; its text, tree, nesting and lists are bounded;
+ * `matches()` does not exist (a regular expression could block the core for seconds). Evaluating never throws: what a condition
+ * cannot answer (an observation without the field it asks for, an index beyond the end) is `false`, and the verdict says why.
+ * A stage that did not run has no observations.
+ * Deliberately knows only observations: no time, no state, no device.
+ */
+import type { ASTNode, Environment } from '@marcbachmann/cel-js';
+import { ShoalError } from './errors.js';
+import { limits } from './limits.js';
+import type { Observation } from './result.js';
+import { nearest } from './suggest.js';
+
+export interface Verdict {
+  readonly holds: boolean;
+  /** Why the condition could not be answered in full; null when it could. `missing`: a field or index that is not there. `cut`: more observations than a nested condition looks at. */
+  readonly trouble: { readonly kind: 'missing' | 'failed' | 'cut'; readonly message: string } | null;
+}
+
+export interface Condition {
+  readonly text: string;
+  evaluate(observations: Readonly<Record<string, readonly Observation[]>>): Verdict;
+}
+
+/** A condition that cannot be used; `line` and `column` count from 1 within its text. */
+export class ConditionError extends ShoalError {
+  readonly summary: string;
+  readonly hint: string | null;
+  readonly line: number;
+  readonly column: number;
+
+  constructor(text: string, offset: number, summary: string, hint: string | null = null) {
+    const before = text.slice(0, offset).split('\n');
+    const line = before.length;
+    const column = (before.at(-1)?.length ?? 0) + 1;
+    super('CONFIG_INVALID', `${summary} at line ${line}, column ${column}${hint === null ? '' : `; ${hint}`}`);
+    this.name = 'ConditionError';
+    this.summary = summary;
+    this.hint = hint;
+    this.line = line;
+    this.column = column;
+  }
+}
+
+/** What a stage may be called, so that a condition can speak of it. */
+export const variablePattern = /^[A-Za-z_][A-Za-z0-9_]{0,63}$/;
+
+const reservedWords = new Set(
+  (
+    'as break const continue else false for function if import in let loop namespace null package return true var void while ' +
+    'int uint double string bool bytes list map type dyn timestamp duration null_type optional cel google math has size'
+  ).split(' '),
+);
+
+export function isReservedVariable(name: string): boolean {
+  return reservedWords.has(name);
+}
+
+const boxFields = { x_min: 'double', y_min: 'double', x_max: 'double', y_max: 'double' };
+const segmentFields = { start_s: 'double', end_s: 'double' };
+const observationFields = { score: 'double', label: 'string', text: 'string', of: 'double', box: 'Box', segment: 'Segment' };
+const fieldNames = [...new Set([observationFields, boxFields, segmentFields].flatMap((fields) => Object.keys(fields)))];
+
+class Box {
+  constructor(fields: object) {
+    Object.assign(this, fields);
+  }
+}
+
+class Segment {
+  constructor(fields: object) {
+    Object.assign(this, fields);
+  }
+}
+
+class ObservationValue {
+  constructor(observation: Observation) {
+    const { score, label, text, of, box, segment } = observation;
+    Object.assign(this, { score }, label !== undefined && { label }, text !== undefined && { text }, of !== undefined && { of });
+    if (box) Object.assign(this, { box: new Box(box) });
+    if (segment) Object.assign(this, { segment: new Segment(segment) });
+  }
+}
+
+/**
+ * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `text`, `of`,
+ * `box.{x_min,y_min,x_max,y_max}` and `segment.{start_s,end_s}`. Rejects with a ConditionError.
+ */
+export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
+  if (text.length > limits.conditionCharsMax) {
+    throw new ConditionError(text, 0, `the condition is ${text.length} characters long, at most ${limits.conditionCharsMax} are read`);
+  }
+  const names = Object.keys(variables);
+  const environment = await makeEnvironment(names);
+  const parsed = parse(environment, text, names);
+  const loops = inspect(parsed.ast, text);
+  const itemsMax = loops > 1 ? limits.conditionNestedItemsMax : limits.observationsMax;
+  return { text, evaluate: (observations) => evaluate(parsed, names, observations, itemsMax) };
+}
+
+type Parsed = ReturnType<Environment['parse']>;
+
+async function makeEnvironment(names: readonly string[]): Promise<Environment> {
+  const { Environment } = await import('@marcbachmann/cel-js');
+  const environment = new Environment({
+    limits: {
+      maxAstNodes: limits.conditionNodesMax,
+      maxDepth: limits.conditionDepthMax,
+      maxListElements: 64,
+      maxMapEntries: 16,
+      maxCallArguments: 8,
+    },
+  });
+  environment.registerType('Box', { ctor: Box, fields: boxFields });
+  environment.registerType('Segment', { ctor: Segment, fields: segmentFields });
+  environment.registerType('Observation', { ctor: ObservationValue, fields: observationFields });
+  const arithmetic: Record<string, (a: number, b: number) => number> = {
+    '+': (a, b) => a + b,
+    '-': (a, b) => a - b,
+    '*': (a, b) => a * b,
+    '/': (a, b) => a / b,
+    '%': (a, b) => a % b,
+  };
+  for (const [operator, apply] of Object.entries(arithmetic)) {
+    const mixed = (a: bigint | number, b: bigint | number) => apply(Number(a), Number(b));
+    environment.registerOperator(`int ${operator} double: double`, mixed);
+    environment.registerOperator(`double ${operator} int: double`, mixed);
+  }
+  environment.registerOperator('int == double: bool', (a: bigint, b: number) => Number(a) === b);
+  for (const name of names) environment.registerVariable(name, 'list<Observation>');
+  return environment;
+}
+
+function parse(environment: Environment, text: string, names: readonly string[]): Parsed {
+  let parsed: Parsed;
+  try {
+    parsed = environment.parse(text);
+  } catch (error) {
+    throw explain(error, text, names);
+  }
+  const checked = parsed.check();
+  if (!checked.valid) throw explain(checked.error, text, names);
+  if (checked.type !== 'bool') {
+    throw new ConditionError(text, 0, `the condition gives ${checked.type}, need true or false`, 'compare it with something');
+  }
+  return parsed;
+}
+
+function explain(error: unknown, text: string, names: readonly string[]): ConditionError {
+  const { summary = String(error), range, code = '' } = error as { summary?: string; range?: { start: number }; code?: string };
+  const offset = range?.start ?? 0;
+  const word = /: ([A-Za-z_][A-Za-z0-9_]*)$/.exec(summary)?.[1] ?? '';
+  if (code === 'unknown_variable') {
+    const near = nearest(word, names);
+    const hint = near === null ? `stages: ${names.join(', ') || 'none'}` : `did you mean ${near}?`;
+    return new ConditionError(text, offset, `"${word}" is no stage before this condition`, hint);
+  }
+  if (code === 'no_such_key') {
+    const near = nearest(word, fieldNames);
+    const hint = near === null ? `fields: ${fieldNames.join(', ')}` : `did you mean ${near}?`;
+    return new ConditionError(text, offset, `"${word}" is no field of it`, hint);
+  }
+  if (summary.endsWith('Unexpected token: EOF')) return new ConditionError(text, offset, 'the condition ends too early');
+  return new ConditionError(text, offset, summary.slice(0, 200));
+}
+
+const macros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
+
+/** Refuses `matches` and deep nesting of macros; answers how deep they nest. */
+function inspect(node: ASTNode, text: string, depth = 0): number {
+  const { op, args, start } = node as unknown as { op: string; args: unknown; start: number };
+  let inside = depth;
+  if ((op === 'rcall' || op === 'call') && Array.isArray(args)) {
+    const offset = Number.isInteger(start) ? start : 0;
+    if (args[0] === 'matches') {
+      throw new ConditionError(text, offset, 'matches() is not available', 'use ==, contains(), startsWith() or endsWith()');
+    }
+    if (macros.has(String(args[0]))) inside++;
+    if (inside > limits.conditionLoopsMax) {
+      throw new ConditionError(text, offset, `${args[0]}() is nested more than ${limits.conditionLoopsMax} deep`);
+    }
+  }
+  let deepest = inside;
+  for (const child of nodesIn(args)) deepest = Math.max(deepest, inspect(child, text, inside));
+  return deepest;
+}
+
+function nodesIn(args: unknown): ASTNode[] {
+  if (Array.isArray(args)) return args.flatMap(nodesIn);
+  return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
+}
+
+function evaluate(
+  parsed: Parsed,
+  names: readonly string[],
+  observations: Readonly<Record<string, readonly Observation[]>>,
+  itemsMax: number,
+): Verdict {
+  const context: Record<string, ObservationValue[]> = {};
+  let trouble: Verdict['trouble'] = null;
+  for (const name of names) {
+    const found = (Object.hasOwn(observations, name) ? observations[name] : undefined) ?? [];
+    if (found.length > itemsMax) {
+      trouble = { kind: 'cut', message: `${name} has ${found.length} observations; the condition looked at the first ${itemsMax}` };
+    }
+    context[name] = found.slice(0, itemsMax).map((observation) => new ObservationValue(observation));
+  }
+  try {
+    return { holds: parsed(context) === true, trouble };
+  } catch (error) {
+    const { summary = String(error), code = '' } = error as { summary?: string; code?: string };
+    const kind = code === 'no_such_key' || code === 'index_out_of_bounds' ? 'missing' : 'failed';
+    return { holds: false, trouble: { kind, message: summary.slice(0, 200) } };
+  }
+}

@@ -1,0 +1,341 @@
+/**
+ * The ports through which the rooms meet. `daemon.ts` builds the real thing and hands it out; no room reaches for another.
+ *
+ * Lifecycle everywhere (law 8): a constructor does nothing, `start` acquires, `stop` releases, may be called twice and during start.
+ */
+import type { z } from 'zod';
+import type { Capture } from './capture.js';
+import type { EngineAnswer, EngineJob } from './job.js';
+import type { ModelFacts } from './model.js';
+import type { Receipt, SettledOutcome } from './receipt.js';
+import type { Observation, Outcome } from './result.js';
+import type { Tensors } from './tensor.js';
+
+// ---------------------------------------------------------------- surroundings
+
+/** Where time comes from: `monoMs` schedules, `wallMs` labels (law 10). */
+export interface Clock {
+  /** Milliseconds on CLOCK_MONOTONIC: comparable between processes of one kernel boot. */
+  monoMs(): number;
+  /** Milliseconds since 1970, possibly wrong. */
+  wallMs(): number;
+  /** Whether the kernel says that wall time is synchronized. */
+  synced(): boolean;
+}
+
+export type LogFields = Readonly<Record<string, unknown>>;
+
+/** `warn`: surprising, nothing lost. `error`: data lost or a human is needed; the message says what to do. Nothing is logged per result at info. */
+export interface Log {
+  debug(fields: LogFields, message: string): void;
+  info(fields: LogFields, message: string): void;
+  warn(fields: LogFields, message: string): void;
+  error(fields: LogFields, message: string): void;
+  child(fields: LogFields): Log;
+}
+
+export interface MetricSpec {
+  /** `shoal_<noun>_<unit>_total` for counters, base units otherwise. */
+  readonly name: string;
+  readonly help: string;
+  /** Label names; their values must be bounded (inputs, pipelines, models, sinks, reasons). */
+  readonly labels?: readonly string[];
+}
+
+type Labels = Readonly<Record<string, string>>;
+
+/** A part names its metrics itself, once, where it uses them. Asking twice for a name gives the same metric. */
+export interface Metrics {
+  counter(spec: MetricSpec): { inc(labels?: Labels, by?: number): void };
+  gauge(spec: MetricSpec): { set(value: number, labels?: Labels): void };
+  histogram(spec: MetricSpec & { readonly buckets: readonly number[] }): { observe(value: number, labels?: Labels): void };
+}
+
+export type PartState = 'ok' | 'starting' | 'degraded' | 'down';
+
+/** Where a part says how it is. `progress` feeds the watchdog: call it when work moved, or when there was provably none. */
+export interface Health {
+  set(part: string, state: PartState, reason?: string): void;
+  progress(part: string): void;
+}
+
+/** What every part gets besides its options. */
+export interface Surroundings {
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly health: Health;
+}
+
+/** A kind of part that plugs in: its type name, its options (schema, defaults and docs in one) and its constructor. */
+export interface Kind<Options, Context, Part> {
+  readonly type: string;
+  readonly options: z.ZodType<Options>;
+  create(name: string, options: Options, context: Context): Part;
+}
+
+// ---------------------------------------------------------------- inputs
+
+/** Hands a capture over; resolves when it is accepted: this is the back-pressure. Rejects only when the daemon stops. */
+export type Offer = (capture: Capture, receipt: Receipt) => Promise<void>;
+
+/** What an input may ask of the store: which captures are settled already and how, and to forget those whose claim it has closed durably (law 2). */
+export interface Ledger {
+  /** By capture id, those whose claim is open, with an outcome per result: none when no pipeline wanted the capture. */
+  settled(captureIds: readonly string[]): Promise<ReadonlyMap<string, readonly SettledOutcome[]>>;
+  close(captureIds: readonly string[]): Promise<void>;
+}
+
+export interface InputContext extends Surroundings {
+  readonly boot: number;
+  readonly ledger: Ledger;
+  /** The next number of this boot, for a capture's header. */
+  nextSeq(): number;
+}
+
+export interface Input {
+  readonly replayable: boolean;
+  /** Resolves when the input watches its source. Trouble with the source later is the input's to mend, with backoff, and to show in health. */
+  start(offer: Offer): Promise<void>;
+  /** Stops offering; unsettled receipts may still settle afterwards. */
+  stop(): Promise<void>;
+}
+
+export type InputKind<Options = unknown> = Kind<Options, InputContext, Input>;
+
+// ---------------------------------------------------------------- connections and sinks
+
+export interface PublishOptions {
+  readonly qos: 0 | 1;
+  readonly retain: boolean;
+  readonly contentType?: string;
+  /** MQTT 5 only; silently left out otherwise. */
+  readonly userProperties?: Readonly<Record<string, string>>;
+}
+
+/** The topics of this device under one prefix. Throws CONFIG_INVALID for an id that could not stand in a topic. */
+export interface Topics {
+  readonly status: string;
+  readonly info: string;
+  readonly health: string;
+  result(pipeline: string, input: string): string;
+  /** The same results, delayed by an absent sink. */
+  backlog(pipeline: string, input: string): string;
+  inputStatus(input: string): string;
+}
+
+/** A shared MQTT connection. Never queues: a publish while it is away rejects with DELIVERY_RETRY at once. */
+export interface Connection {
+  readonly connected: boolean;
+  /** Largest number of unacknowledged publishes the peer allows. */
+  readonly receiveMaximum: number;
+  /** Lends the topic builder; `prefix` as in `topicPrefixPattern`. */
+  topics(prefix: string): Topics;
+  /** Calls back on each change, and at once with the present state; the answer unsubscribes. */
+  watch(onChange: (connected: boolean) => void): () => void;
+  /**
+   * Resolves on PUBACK (QoS 1) or when written (QoS 0). Rejects with DELIVERY_RETRY (link lost, no PUBACK in time) or
+   * DELIVERY_REFUSED (topic or size never acceptable, broker said no for good).
+   */
+  publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
+}
+
+export interface ConnectionContext extends Surroundings {
+  readonly deviceId: string;
+  /** Where the retained birth and will go. */
+  readonly statusTopic: string;
+}
+
+/** A connection as its owner sees it. `start` resolves at once: a peer that is away never blocks a start. */
+export interface ManagedConnection extends Connection {
+  /** Where the peer is, without credentials; known after `start`. */
+  readonly address: string;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export type ConnectionKind<Options = unknown> = Kind<Options, ConnectionContext, ManagedConnection>;
+
+/** `live` while fresh, `backlog` once delayed by an absent sink: its own topic, so that an old alarm never looks new (law 7). */
+export type Lane = 'live' | 'backlog';
+
+/** A result owed to one sink. */
+export interface Delivery {
+  /** Commit sequence: the order of the lane. */
+  readonly seq: number;
+  readonly resultId: string;
+  readonly pipeline: string;
+  readonly input: string;
+  readonly lane: Lane;
+  /** The stored bytes, for ever the same (law 2). */
+  readonly payload: Uint8Array;
+  /** Whether it may have been sent before. */
+  readonly redelivery: boolean;
+}
+
+export interface Sink {
+  readonly ready: boolean;
+  /** How many deliveries may be unacknowledged at once; looked at anew for each. */
+  readonly window: number;
+  start(): Promise<void>;
+  stop(): Promise<void>;
+  /** Calls back on each change of `ready`, and at once; the answer unsubscribes. */
+  watch(onChange: (ready: boolean) => void): () => void;
+  /** Resolves on the acknowledgement, rejects with DELIVERY_RETRY or DELIVERY_REFUSED. Calls are made in order and may overlap. */
+  deliver(delivery: Delivery): Promise<void>;
+}
+
+export interface SinkContext extends Surroundings {
+  readonly device: { readonly id: string; readonly name: string; readonly site: string };
+  /** A connection of the configuration by name; config has checked that it exists. */
+  connection(name: string): Connection;
+  /** Versions and hashes for the retained `info` message. */
+  info(): Readonly<Record<string, unknown>>;
+  /** Numbers for the `health` message. */
+  vitals(): Readonly<Record<string, unknown>>;
+}
+
+export type SinkKind<Options = unknown> = Kind<Options, SinkContext, Sink>;
+
+// ---------------------------------------------------------------- store
+
+export interface ResultRecord {
+  readonly id: string;
+  readonly captureId: string;
+  readonly captureName: string;
+  readonly pipeline: string;
+  readonly input: string;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  /** UTF-8 JSON of schema `shoal/result/1`. */
+  readonly payload: Uint8Array;
+  /** JSON of the full trace. */
+  readonly trace: string;
+}
+
+export interface QuarantineRecord {
+  readonly captureId: string;
+  readonly input: string;
+  readonly name: string;
+  readonly reason: string;
+}
+
+/** Everything one capture leaves behind: committed in one transaction. */
+export interface Settled {
+  readonly captureId: string;
+  readonly input: string;
+  /** Whether the input will close the claim later; only then is the id remembered beyond its results. */
+  readonly replayable: boolean;
+  readonly results: readonly { readonly record: ResultRecord; readonly sinks: readonly string[] }[];
+  readonly quarantine?: QuarantineRecord;
+}
+
+export interface StoredResult extends Omit<ResultRecord, 'payload' | 'trace'> {
+  readonly seq: number;
+  readonly committedAt: string;
+}
+
+export interface Explanation extends StoredResult {
+  readonly payload: string;
+  readonly trace: string;
+  readonly deliveries: readonly { readonly sink: string; readonly state: 'owed' | 'delivered' | 'dead'; readonly reason: string | null }[];
+}
+
+export interface Store extends Ledger {
+  /** Opens or creates the file; throws STORE_CORRUPT or STORE_UNAVAILABLE. Deliveries owed to sinks not named are buried, counted. */
+  start(sinks: readonly string[]): Promise<{ readonly boot: number }>;
+  /** Commits what is queued and closes the file. */
+  stop(): Promise<void>;
+  /** Resolves when the transaction is on disk (group commit, synchronous=FULL). A result id that is known is left as it is. Rejects with STORE_FULL or STORE_UNAVAILABLE. */
+  commit(settled: Settled): Promise<void>;
+  /**
+   * Deliveries owed to a sink with a sequence above `afterSeq`, in order, payloads included, bounded by `limits.relayBatch`.
+   * With `lane` only those in it now: a backlog is always older than what is live.
+   */
+  owed(sink: string, afterSeq: number, limit: number, lane?: Lane): Promise<readonly Delivery[]>;
+  acknowledge(sink: string, seqs: readonly number[]): Promise<void>;
+  /** Gives a delivery up: a dead letter, kept within the quota. */
+  bury(sink: string, seq: number, reason: string): Promise<void>;
+  results(query: {
+    pipeline?: string;
+    input?: string;
+    outcome?: Outcome;
+    beforeSeq?: number;
+    limit: number;
+  }): Promise<readonly StoredResult[]>;
+  explain(resultId: string): Promise<Explanation | null>;
+  quarantined(): Promise<readonly (QuarantineRecord & { readonly at: string })[]>;
+  /** Owed and dead deliveries by sink. */
+  backlog(): Promise<Readonly<Record<string, { owed: number; dead: number }>>>;
+  /** Calls back after each commit that created deliveries; the answer unsubscribes. */
+  watch(onCommit: () => void): () => void;
+}
+
+// ---------------------------------------------------------------- engines
+
+/** A pool of engine processes. */
+export interface Engines {
+  start(): Promise<void>;
+  /** Lets running jobs end for `graceMs`, then kills. Unanswered jobs reject with ENGINE_UNAVAILABLE. */
+  stop(graceMs: number): Promise<void>;
+  /** Whether `run` would take a job now; a solo job needs an engine with nothing in it. */
+  free(solo: boolean): boolean;
+  /** Calls back whenever capacity may have come free. */
+  watch(onFree: () => void): () => void;
+  /** Rejects with an EngineLoss when the engine died under the job, with another ShoalError when the job could not be run at all. */
+  run(job: EngineJob): Promise<EngineAnswer>;
+}
+
+// ---------------------------------------------------------------- tasks
+
+/** Interleaved 8-bit pixels, row-major, `channels` values each (RGB, or 1 for grey). */
+export interface Pixels {
+  readonly width: number;
+  readonly height: number;
+  readonly channels: 1 | 3;
+  readonly data: Uint8Array;
+}
+
+/** The decoded image behind a port: the engine owns the decoder, tasks stay pure. Sizes are in pixels after EXIF rotation. */
+export interface ImagePort {
+  readonly width: number;
+  readonly height: number;
+  /** The whole image as RGB; memoised by the engine, so do not write into it. */
+  pixels(): Promise<Pixels>;
+  /** Stretched to exactly `width` x `height`, RGB; bilinear unless stated. The caller owns the bytes. */
+  resize(width: number, height: number, kernel?: 'linear' | 'cubic'): Promise<Pixels>;
+}
+
+/** Mono samples -1..1. The engine memoises a rate; do not write into it. */
+export interface AudioPort {
+  readonly durationS: number;
+  readonly rateHz: number;
+  /** Resampled to `rateHz` when the file has another rate. */
+  samples(rateHz: number): Promise<Float32Array>;
+}
+
+/** What a task gets to work on one capture. `measure` attributes time in the trace; time in `infer` is counted by itself. */
+export interface TaskInput<Options> {
+  readonly image: ImagePort | null;
+  readonly audio: AudioPort | null;
+  /** With `each:` the observations of that stage, else null. The task answers with `of` set to the index. */
+  readonly each: readonly Observation[] | null;
+  readonly model: ModelFacts;
+  readonly options: Options;
+  infer(feeds: Tensors): Promise<Tensors>;
+  measure<T>(phase: 'preprocess' | 'postprocess', work: () => T | Promise<T>): Promise<T>;
+}
+
+export interface Task<Options = unknown> {
+  /** Verb-object. */
+  readonly name: string;
+  readonly summary: string;
+  readonly reads: 'image' | 'audio';
+  /** Whether it works on the observations of an earlier stage. */
+  readonly takesEach: boolean;
+  readonly options: z.ZodType<Options>;
+  /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
+  fit(model: ModelFacts): void;
+  /** Pure but for the ports. Throws ShoalError. */
+  run(input: TaskInput<Options>): Promise<Observation[]>;
+}

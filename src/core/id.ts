@@ -1,0 +1,37 @@
+/**
+ * Ids. A capture's is made once and sorts by time; a result's is derived, so that the same work always has the same name.
+ */
+import { createHash, randomBytes } from 'node:crypto';
+
+export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
+
+/** What may stand before `shoal/` in a topic: nothing, or one or two levels, so that no topic has more than seven. */
+export const topicPrefixPattern = /^(?:[A-Za-z0-9_.-]{1,64}(?:\/[A-Za-z0-9_.-]{1,64})?)?$/;
+
+const alphabet = '0123456789abcdefghjkmnpqrstvwxyz';
+
+/** 26 characters of Crockford's base 32: 48 bits of wall time in ms, then 80 random bits (the ULID layout, in lower case). */
+export function captureId(wallMs: number): string {
+  let value = (BigInt(Math.max(0, Math.trunc(wallMs))) << 80n) | BigInt(`0x${randomBytes(10).toString('hex')}`);
+  let text = '';
+  for (let i = 0; i < 26; i++) {
+    text = alphabet.charAt(Number(value & 31n)) + text;
+    value >>= 5n;
+  }
+  return text;
+}
+
+/** Wall time in ms out of a capture id. */
+export function timeOfCaptureId(id: string): number {
+  let value = 0n;
+  for (const character of id.slice(0, 26)) value = (value << 5n) | BigInt(Math.max(0, alphabet.indexOf(character)));
+  return Number(value >> 80n);
+}
+
+/**
+ * 132 bits of SHA-256 over capture id and pipeline, base64url, 22 characters; never of the model (law 2). Begins where the first
+ * character is no `-`, so that a command line takes it for what it is.
+ */
+export function resultId(capture: string, pipeline: string): string {
+  return createHash('sha256').update(`${capture}\n${pipeline}`).digest('base64url').replace(/^-+/, '').slice(0, 22);
+}

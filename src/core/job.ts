@@ -1,0 +1,36 @@
+/**
+ * A job: one capture with all the pipelines that want it, run in one engine; and the engine's answer.
+ *
+ * Both cross the process boundary by structured clone. No tensor does.
+ */
+import type { CaptureContent, CaptureHeader } from './capture.js';
+import type { Observation, StageTrace } from './result.js';
+
+export interface EngineJob {
+  readonly header: CaptureHeader;
+  readonly content: CaptureContent;
+  /** Names of pipelines the engine was configured with. */
+  readonly pipelines: readonly string[];
+  /** Never share the engine with another job. */
+  readonly solo: boolean;
+  /** From the job's start in the engine to SIGKILL. */
+  readonly hangMs: number;
+}
+
+/** What an engine can say of one pipeline on one capture; what is worth telling is decided in the core. */
+export interface PipelineAnswer {
+  readonly pipeline: string;
+  readonly state: 'done' | 'late' | 'failed';
+  /** For failed and late, for a person. */
+  readonly error?: { readonly code: string; readonly message: string };
+  /** Observations by the stage's `as` name. */
+  readonly observations: Readonly<Record<string, readonly Observation[]>>;
+  readonly stages: readonly StageTrace[];
+}
+
+export interface EngineAnswer {
+  readonly pipelines: readonly PipelineAnswer[];
+  readonly decodeMs: number;
+  /** From the start of the job in the engine to its answer. */
+  readonly totalMs: number;
+}

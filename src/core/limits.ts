@@ -1,0 +1,232 @@
+/**
+ * Every bound of the system, each with its reason (law 4). What an operator may change is in the configuration;
+ * these are the walls behind it. Bytes are bytes, times are milliseconds.
+ */
+export const limits = {
+  /** A config file is written by a person; above this it is a mistake or an attack. */
+  configBytesMax: 1024 * 1024,
+  configFilesMax: 64,
+  /** YAML aliases: more is a billion-laughs file. */
+  configAliasesMax: 100,
+  pipelinesMax: 64,
+  stagesMax: 16,
+  inputsMax: 64,
+  sinksMax: 8,
+  /** Values in a config file after aliases are expanded; a large one has hundreds. */
+  configValuesMax: 20_000,
+  configDepthMax: 32,
+  /** Words and marks of one file, as YAML splits it: beyond it the parser takes seconds. */
+  configTokensMax: 50_000,
+  /** Problems shown at once; a person mends the first and looks again. */
+  configProblemsMax: 50,
+  secretBytesMax: 64 * 1024,
+
+  /** A condition is a line or a few. */
+  conditionCharsMax: 4096,
+  conditionNodesMax: 256,
+  conditionDepthMax: 24,
+  /** Macros (`exists`, `all`, `map`, ...) inside macros: each level multiplies the work, on the core's only thread. */
+  conditionLoopsMax: 2,
+  /** Observations of a stage a condition with nested macros looks at, best first as the stage gave them: 128 squared is 10 ms. */
+  conditionNestedItemsMax: 128,
+
+  /** A message above this costs more in copies than the file read it saves. */
+  jobInlineBytesMax: 1024 * 1024,
+  /** An answer is observations, not tensors; above this the engine is broken or hostile. */
+  answerBytesMax: 4 * 1024 * 1024,
+  /** Boxes, lines or segments a stage may find; more is noise, and each may cost a model run. */
+  observationsMax: 2000,
+  textCharsMax: 4096,
+  /** Model runs one image may cost where a task looks at it in tiles: a crowd at 2048 pixels takes about as many. */
+  tileRunsMax: 128,
+  /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
+  jobsPerEngine: 2,
+  enginesMax: 16,
+  /** From fork to ready: a slow SD card under load, not a model download. */
+  engineReadyMs: 60_000,
+  engineRestartFirstMs: 200,
+  engineRestartMaxMs: 30_000,
+  /** Crashes before ready in the window below, after which the engine slot rests for `engineRestartMaxMs`. */
+  engineRestartsMax: 5,
+  engineRestartWindowMs: 10 * 60_000,
+  /** `hang_ms` is at least this. */
+  hangMsMin: 30_000,
+  /** JavaScript heap of an engine; pixels, samples and tensors live outside it. */
+  engineHeapMegabytes: 256,
+  /** Lines of an engine's stderr kept for the reason of its death, and how long one may be: a native abort says it in three. */
+  engineStderrLines: 12,
+  engineStderrLineChars: 300,
+  /** Lines of stderr logged per engine process: a library that complains on every run must not fill the disk. */
+  engineStderrLogged: 200,
+  /** How often the pool looks at its engines' memory; the kernel is asked, not the engine. */
+  engineWatchMs: 1000,
+  /** An encoded capture read into an engine: an hour of 48 kHz stereo is 690 MB and is to be cut. */
+  captureBytesMax: 512 * 1024 * 1024,
+
+  /** Decoded pixels: 64 megapixels is the largest phone camera; 192 MB of RGB. */
+  imagePixelsMax: 64_000_000,
+  imageSideMax: 16_000,
+  imageDecodeMs: 20_000,
+  /** An hour of 16 kHz mono is 230 MB as float; longer recordings are to be cut. */
+  audioSecondsMax: 3600,
+  audioChannelsMax: 8,
+  /** From telephone band halved to studio; beyond it a header is damaged, and the resampler's table grows with it. */
+  audioRateHzMin: 4000,
+  audioRateHzMax: 192_000,
+  /** A recorder writes a handful; a file of nothing but chunk headers would be walked for ever. */
+  wavChunksMax: 1024,
+
+  /** Folders of models looked at in one models directory; more is the wrong directory. */
+  modelsMax: 512,
+  /** A card is a page. */
+  cardBytesMax: 64 * 1024,
+  /** One label a line; the largest alphabets have tens of thousands. */
+  labelsBytesMax: 4 * 1024 * 1024,
+
+  /** Captures waiting in the core over all priorities; each replayable one is a file name, not its bytes. */
+  queueCapturesMax: 256,
+  /** Claimed and unsettled captures per input: bounds the suspects after a crash. */
+  claimsPerInputMax: 64,
+  /** Solo engine crashes until a capture is quarantined (law 5). */
+  soloCrashesMax: 2,
+  /** Deaths of the core during solo runs of one capture until it is quarantined: a power cut is rarely a capture's doing, five in a row are. */
+  coreDeathsMax: 5,
+
+  /** Entries looked at per rescan turn, so that a folder of millions does not hold the loop. */
+  scanBatch: 512,
+  /** What sniffing reads of a file: every signature we know lies within, and it is one page. */
+  sniffBytes: 4096,
+  /** Claims are refilled in groups of at least this many, to share a directory fsync; the rest of the window keeps the engines fed. */
+  claimsRefillMin: 16,
+  /** Files kept in a `done/` or `failed/`: bounds the memory of a sweep, and what a person can look through. */
+  keptFilesMax: 10_000,
+  /** Names a folder remembers (skipped directories, files dated in the future): enough to be helpful, too few to grow. */
+  namesRememberedMax: 256,
+  /** Hints of a folder's watch within this time are one. */
+  folderHintMs: 20,
+  /** Wait before a folder in trouble is tried again. */
+  folderRetryFirstMs: 250,
+  folderRetryMaxMs: 15_000,
+
+  /** Deliveries a relay reads at once. */
+  relayBatch: 128,
+  /** Rows waiting for one group commit. */
+  commitBatchMax: 500,
+  /** Bytes of one group commit: what a quota may be overrun by before retention acts. */
+  commitBytesMax: 2 * 1024 * 1024,
+  /** The room retention keeps free below the store's quota: at most this, so that a full group commit always fits. */
+  storeHeadroomBytesMax: 8 * 1024 * 1024,
+  /** The write-ahead log: 512 pages between checkpoints, cut back to this when one overran it. */
+  storeLogBytesMax: 4 * 1024 * 1024,
+  /** A file up to this size is checked whole at every start (a tenth of a second); a larger one only after SQLite found damage. */
+  storeCheckBytesMax: 32 * 1024 * 1024,
+  /** Damaged store files kept beside the new one for a person to look at. */
+  storeCorruptKept: 2,
+  /** Rows one retention turn looks at, so that commits are never held up for long. */
+  storeRetentionBatch: 500,
+  /** Milliseconds between two looks at what is too old. */
+  storeTendMs: 60_000,
+  /** How often an idle store is asked for a sign of life: several times within `stallMs`. */
+  storeLookMs: 5_000,
+  /** Wall time must have run steadily for this long before anything is expired by it. */
+  storeSteadyMs: 10 * 60_000,
+  /** Rows a filtered page of results looks at in one turn of the store's thread. */
+  storeScanRows: 2000,
+  /** Settled captures whose claim was never closed, from inputs that are gone: far above all that can be open. */
+  storeClaimsMax: 65_536,
+  /** An open claim is closed within seconds, or when its source is back: a folder that stayed away for this long starts anew. */
+  storeClaimMs: 30 * 86_400_000,
+  quarantineRowsMax: 1000,
+  /** Starts remembered with their clock: bounds the age that can be told of old results. */
+  storeBootsMax: 4096,
+  /** For a predecessor that is just dying to let go of the file. */
+  storeBusyMs: 1000,
+  /** From the request to stop until the file is closed: one commit and one checkpoint on a slow card. */
+  storeStopMs: 10_000,
+  /** Unanswered calls to the store's thread; beyond it callers wait. */
+  storeCallsMax: 2048,
+  deliveryTriesAloneMax: 3,
+  deliveryRetryFirstMs: 250,
+  deliveryRetryMaxMs: 30_000,
+  /** The relay's outer bound on one delivery; connections give up long before. */
+  deliveryAnswerMs: 60_000,
+  /** A page of live deliveries is read anew after this, because fresh ones grow old while they wait. */
+  relayPageMs: 1000,
+  /** Acknowledgements the store could not take yet; beyond it nothing more is sent. */
+  relayUnpaidMax: 1024,
+  /** Deliveries remembered as tried; beyond it all older ones count as tried. */
+  relayTriedMax: 1024,
+  /** For in-flight deliveries to be answered at a stop, within `drainMs`. */
+  relayStopMs: 2000,
+  /** Between two looks at how much is owed. */
+  relayVitalsMs: 5000,
+  /** Lines waiting for one write and one fsync of the file sink. */
+  fileSinkWindow: 64,
+  payloadBytesMax: 100 * 1024,
+
+  /** After a loss; half of it is random, so that a fleet does not come back as one. */
+  mqttReconnectFirstMs: 1_000,
+  mqttReconnectMaxMs: 30_000,
+  /** Between the starts of two connects of one connection: a flapping link must not become a flood for the broker. */
+  mqttConnectGapMs: 1_000,
+  /** A connection that lived this long, or was given an ack, forgives earlier failures. */
+  mqttStableMs: 10_000,
+  /** First wait after another client took the client id: two devices with one id must not throw each other out every second. */
+  mqttTakeoverFirstMs: 10_000,
+  mqttTakeoverMaxMs: 120_000,
+  /** Publishes waiting in one connection for the broker's receive maximum; their senders hold windows of their own. */
+  mqttWaitingMax: 1024,
+  /** Seven levels pass every broker of the field. */
+  mqttTopicLevelsMax: 7,
+  /** The protocol's own wall. */
+  mqttTopicBytesMax: 65_535,
+  /** What we say we accept from a broker: requests, never media. */
+  mqttInboundBytesMax: 1024 * 1024,
+  /** Time for the retained `offline` and the DISCONNECT at a stop. */
+  mqttFarewellMs: 1_000,
+  /** The embedded broker is for demonstrations: a subscriber or two, never a fleet. */
+  embeddedConnectionsMax: 32,
+  embeddedPayloadBytesMax: 256 * 1024,
+  /** Deliveries of one sink in flight to a broker; 32 hides a round trip of 10 ms at 3,000 a second. */
+  mqttWindowMax: 256,
+  mqttHealthMs: 60_000,
+  /** A repeated log line is folded for this long. */
+  logFoldMs: 10 * 60_000,
+
+  httpConnectionsMax: 64,
+  httpBodyBytesMax: 64 * 1024,
+  httpRequestMs: 5_000,
+  /** Headers arrive in one packet from every honest caller. */
+  httpHeadersMs: 3_000,
+  httpIdleMs: 10_000,
+  httpHeaderBytesMax: 8 * 1024,
+  /** How often slow connections are looked for: what a late one may cost on top of its limit. */
+  httpCheckMs: 1_000,
+  /** A busy port is tried again. */
+  httpRetryFirstMs: 1_000,
+  httpRetryMaxMs: 60_000,
+  pageRowsMax: 1000,
+
+  /** PIPE_BUF: a line up to here is written whole, even where engines share the pipe. */
+  logLineBytesMax: 4096,
+  /** Different messages whose repeats are counted at the same time. */
+  logFoldsMax: 256,
+  /** First and longest time over which repeats of a message become one line. */
+  logFoldFirstMs: 60_000,
+  logFoldMaxMs: 3_600_000,
+  /** Label combinations of one metric; each costs about 1 KB here and a time series in every server that scrapes us. */
+  metricSeriesMax: 500,
+  /** How long a look at the clock's markers holds: a few file stats, not one a capture. */
+  clockLookMs: 5_000,
+  /** `getconf` and its like answer at once or never. */
+  boardProbeMs: 2_000,
+  /** What a command waits for the daemon's answer. */
+  daemonAnswerMs: 10_000,
+  daemonAnswerBytesMax: 16 * 1024 * 1024,
+
+  /** Silence of the engines or the store that still counts as alive: several of their own looks, and less than the unit's WatchdogSec. */
+  stallMs: 20_000,
+
+  /** SIGTERM to exit. */
+  drainMs: 5_000,
+} as const;

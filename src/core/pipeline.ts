@@ -1,0 +1,63 @@
+/**
+ * Pipelines and stages as the configuration resolved them: complete, named, frozen.
+ */
+import type { CaptureKind } from './capture.js';
+
+export interface StageSpec {
+  /** Name under which later stages and conditions find its observations. */
+  readonly as: string;
+  readonly task: string;
+  /** `name@version`. */
+  readonly model: string;
+  readonly variant: string;
+  /** Name of an earlier stage: run once per observation of it. */
+  readonly each?: string;
+  /** The task's own options, validated by the task's schema. */
+  readonly options: Readonly<Record<string, unknown>>;
+}
+
+export type TraceDetail = 'none' | 'summary' | 'full';
+
+export interface PipelineSpec {
+  readonly name: string;
+  /** Names of inputs. */
+  readonly from: readonly string[];
+  /** Kinds of capture its first stage can read. */
+  readonly reads: readonly CaptureKind[];
+  readonly stages: readonly StageSpec[];
+  /** The wish, looked at between stages; null for none. */
+  readonly budgetMs: number | null;
+  /** The hard end of the job, by SIGKILL. */
+  readonly hangMs: number;
+  /** 0 (first) .. 9 (last). */
+  readonly priority: number;
+  readonly report: {
+    /** CEL over the stages' observations; the result is silent where it is false. */
+    readonly when?: string;
+    readonly trace: TraceDetail;
+  };
+  /** Names of the sinks that get its results. */
+  readonly sinks: readonly string[];
+}
+
+/** A pipeline as written in the configuration and validated; models and variants are still open. Keys as in the file. */
+export interface PipelineConfig {
+  readonly from: readonly string[];
+  readonly stages: readonly StageConfig[];
+  readonly report: { readonly when?: string | undefined; readonly trace: TraceDetail };
+  readonly budget_ms?: number | undefined;
+  readonly hang_ms?: number | undefined;
+  readonly priority: number;
+  readonly sinks?: readonly string[] | undefined;
+}
+
+export interface StageConfig {
+  readonly task: string;
+  readonly as: string;
+  readonly each?: string | undefined;
+  /** `name` or `name@version`; without it the registry's default for the task. */
+  readonly model?: string | undefined;
+  readonly variant?: string | undefined;
+  /** The task's own options, defaults filled in. */
+  readonly options: Readonly<Record<string, unknown>>;
+}

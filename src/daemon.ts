@@ -1,0 +1,357 @@
+/**
+ * The composition root: builds every part, hands each what it needs, and holds the order of start and stop.
+ *
+ * Guarantees: what receives is started before what sends, and stopped after it; a broker, a port or a model that is missing
+ * never blocks the start but shows in health. The only file besides `cli/` and `parts.ts` that knows all rooms.
+ */
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { PartSettings, Settings } from './config/config-parts.js';
+import type { Loaded } from './config/load-config.js';
+import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
+import { reasonOf, ShoalError } from './core/errors.js';
+import { limits } from './core/limits.js';
+import { modelRef } from './core/model.js';
+import type { PipelineSpec } from './core/pipeline.js';
+import { EnginePool } from './engine/pool.js';
+import { Relay, type RelayOptions } from './flow/relay.js';
+import { Reporter } from './flow/report.js';
+import { Schedule } from './flow/schedule.js';
+import { compileWorthTelling } from './flow/worth-telling.js';
+import { createHttpServer, type HttpServer } from './http/http-server.js';
+import { createTopics } from './mqtt/topics.js';
+import { SystemClock } from './ops/clock.js';
+import { HealthBoard } from './ops/health.js';
+import { createLog, type DaemonLog } from './ops/log.js';
+import { PromMetrics } from './ops/metrics.js';
+import { SystemdNotifier } from './ops/systemd.js';
+import { bundledModels, type Parts, parts } from './parts.js';
+import { openRegistry, type Registry } from './registry/registry.js';
+import { resolvePipelines } from './registry/resolve.js';
+import { SqliteStore } from './store/store.js';
+
+type Sections = Parts['sections'];
+export type DaemonSettings = Settings<Sections>;
+
+export class Daemon {
+  /** Rejects when the daemon cannot go on and must be started anew: what is claimed and committed waits on disk. */
+  readonly lost: Promise<never>;
+  readonly log: DaemonLog;
+  readonly #loaded: Loaded<Sections>;
+  readonly #settings: DaemonSettings;
+  readonly #version: string;
+  readonly #relayOptions: RelayOptions;
+  readonly #clock = new SystemClock();
+  readonly #metrics = new PromMetrics();
+  readonly #health = new HealthBoard(this.#clock);
+  readonly #surroundings: Surroundings;
+  readonly #notifier: SystemdNotifier;
+  readonly #store: SqliteStore;
+  readonly #connections = new Map<string, ManagedConnection>();
+  readonly #sinks = new Map<string, Sink>();
+  readonly #relays: Relay[] = [];
+  readonly #inputs = new Map<string, Input>();
+  #pipelines: readonly PipelineSpec[] = [];
+  #models: readonly string[] = [];
+  #engines: EnginePool | undefined;
+  #schedule: Schedule | undefined;
+  #http: HttpServer | undefined;
+  #boot = 0;
+  #seq = 0;
+  #starting: Promise<void> = Promise.resolve();
+  #stopped: Promise<void> | undefined;
+
+  constructor(loaded: Loaded<Sections>, version: string, relayOptions: RelayOptions = {}) {
+    this.#loaded = loaded;
+    this.#relayOptions = relayOptions;
+    this.#settings = loaded.settings;
+    this.#version = version;
+    this.log = createLog(this.#settings.log);
+    this.#surroundings = { clock: this.#clock, log: this.log, metrics: this.#metrics, health: this.#health };
+    this.#notifier = new SystemdNotifier({ log: this.log, stalled: () => this.#health.stalled() });
+    const { promise, reject } = deferred();
+    this.lost = promise;
+    const path = this.#settings.store.path ?? join(this.#settings.paths.state_dir, 'shoal.db');
+    this.#store = new SqliteStore(path, this.#settings.store, this.#surroundings, reject);
+  }
+
+  /** Where health and metrics are answered over TCP; null when they are not. */
+  get url(): string | null {
+    return this.#http?.url ?? null;
+  }
+
+  /** Resolves when captures are taken, or early when it is stopped meanwhile. Rejects with CONFIG_INVALID or a STORE_ error. */
+  async start(): Promise<void> {
+    const { paths, device } = this.#settings;
+    for (const directory of [paths.state_dir, paths.run_dir]) makeDirectory(directory);
+    this.#notifier.start();
+    this.#metrics.start();
+    // Before anything answers: until the parts have spoken, nobody is told that this is ready.
+    this.#planHealth();
+    this.#tellConfig();
+    const steps = [this.#startBase, this.#startConnections, this.#startSinks, this.#startCorridor, this.#startInputs];
+    for (const step of steps) {
+      if (this.#stopped !== undefined) return;
+      this.#starting = step.call(this);
+      await this.#starting;
+    }
+    if (this.#stopped !== undefined) return;
+    this.#notifier.ready(`device ${device.id}, ${this.#pipelines.length} pipelines, config ${this.#loaded.configHash}`);
+    this.log.info(
+      {
+        device: device.id,
+        boot: this.#boot,
+        config: this.#loaded.configHash,
+        pipelines: this.#pipelines.map(({ name }) => name),
+        url: this.url,
+      },
+      `shoal ${this.#version} runs`,
+    );
+  }
+
+  /** The slow ones side by side: the store's thread and the engines start on other cores while this one loads and listens. */
+  async #startBase(): Promise<void> {
+    const begun = [this.#store.start(Object.keys(this.#settings.sinks)), this.#startEngines(), this.#startHttp()] as const;
+    // When one fails, the others are waited for all the same, so that a stop finds everything there is to stop.
+    await Promise.allSettled(begun);
+    const [{ boot }] = await Promise.all(begun);
+    this.#boot = boot;
+  }
+
+  /** Drains within `limits.drainMs`: inputs, engines, store; what is not settled by then is taken up at the next start. */
+  stop(): Promise<void> {
+    this.#stopped ??= this.#stop();
+    return this.#stopped;
+  }
+
+  async #stop(): Promise<void> {
+    this.#notifier.stopping();
+    // A stop during the start lets the step at hand finish, and no other begin.
+    await this.#starting.catch(() => {});
+    await this.#each('input', this.#inputs, (input) => input.stop());
+    this.#schedule?.stop();
+    await this.#engines?.stop(limits.drainMs / 2);
+    await this.#schedule?.drained();
+    // What was settled or given back meanwhile is closed while there is a ledger to close it in.
+    await this.#each('input', this.#inputs, (input) => input.stop());
+    await Promise.all(this.#relays.map((relay) => relay.stop()));
+    await this.#each('sink', this.#sinks, (sink) => sink.stop());
+    await this.#each('connection', this.#connections, (connection) => connection.stop());
+    await this.#http?.stop();
+    await this.#store.stop();
+    this.#metrics.stop();
+    this.#notifier.stop();
+    // Of a start that failed only the reason is worth a line.
+    if (this.#boot > 0) this.log.info({ boot: this.#boot, captures: this.#seq }, 'shoal stopped');
+    this.log.flush();
+  }
+
+  #tellConfig(): void {
+    const { source, complaint, warnings } = this.#loaded;
+    if (source === 'last-good') {
+      this.#health.set('config', 'degraded', 'the configuration file is bad; the last good one runs');
+      this.log.error({ part: 'config' }, `the configuration file is bad, so the last good one runs; mend it and restart: ${complaint}`);
+    } else this.#health.set('config', 'ok');
+    for (const { path, message, hint } of warnings) this.log.warn({ part: 'config', key: path, hint }, message);
+  }
+
+  /** Among the first parts, since an engine takes longest to be ready. */
+  async #startEngines(): Promise<void> {
+    const { paths, pipelines, sinks, engine } = this.#settings;
+    const registry = await openRegistry([...paths.models_dirs, bundledModels]);
+    for (const { path, reason } of registry.problems) this.log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
+    const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms };
+    const resolution = resolvePipelines(pipelines, registry, parts.tasks, defaults);
+    this.#pipelines = resolution.pipelines;
+    for (const { name } of resolution.pipelines) this.#health.set(`pipeline:${name}`, 'ok');
+    for (const { path, found, expected } of resolution.problems) {
+      this.#health.set(`pipeline:${path.split('.')[1]}`, 'down', `${path}: ${found}; need ${expected}`);
+      this.log.error({ part: 'models', key: path }, `a pipeline does not run: ${path}: ${found}; need ${expected}`);
+    }
+    const models = modelsOf(resolution.pipelines, registry);
+    this.#models = models.map(modelRef);
+    // A model that cannot be opened then shows before it meets a capture.
+    const warm = resolution.pipelines.flatMap(({ stages }) => stages.map(({ model, variant }) => ({ model, variant })));
+    const setup = { options: engine, pipelines: resolution.pipelines, models, warm, surroundings: this.#surroundings };
+    this.#engines = new EnginePool(setup);
+    await this.#engines.start();
+  }
+
+  #planHealth(): void {
+    const { pipelines } = this.#settings;
+    this.#health.plan({
+      vital: ['config', 'store', 'engine'],
+      pipelines: Object.fromEntries(
+        Object.entries(pipelines).map(([name, { from }]) => [
+          name,
+          { inputs: from.map((input) => `input:${input}`), parts: [`pipeline:${name}`] },
+        ]),
+      ),
+      progress: { engine: { silentMs: limits.stallMs }, store: { silentMs: limits.stallMs } },
+    });
+  }
+
+  async #startHttp(): Promise<void> {
+    const { http, paths } = this.#settings;
+    const { log } = this;
+    this.#http = createHttpServer(http, {
+      socketPath: join(paths.run_dir, 'shoal.sock'),
+      log,
+      state: this.#health,
+      health: this.#health,
+      config: { config_hash: this.#loaded.configHash, config_files: this.#loaded.filesHash },
+      metrics: this.#metrics,
+      store: this.#store,
+      status: () => this.#status(),
+    });
+    await this.#http.start();
+  }
+
+  async #startConnections(): Promise<void> {
+    const { connections, device, sinks } = this.#settings;
+    for (const [name, settings] of Object.entries(connections)) {
+      const user = Object.values(sinks).find(({ options }) => (options as { connection?: string }).connection === name);
+      const prefix = (user?.options as { topic_prefix?: string } | undefined)?.topic_prefix ?? '';
+      const context = { ...this.#part('connection', name), deviceId: device.id, statusTopic: createTopics(prefix, device.id).status };
+      const connection = build<ManagedConnection>(parts.connections, name, settings, context);
+      this.#connections.set(name, connection);
+      await connection.start();
+    }
+  }
+
+  async #startSinks(): Promise<void> {
+    const { sinks, device } = this.#settings;
+    for (const [name, settings] of Object.entries(sinks)) {
+      const context = {
+        ...this.#part('sink', name),
+        device,
+        connection: (wanted: string) => this.#connection(wanted),
+        info: () => this.#info(),
+        vitals: () => this.#vitals(),
+      };
+      const sink = build<Sink>(parts.sinks, name, settings, context);
+      this.#sinks.set(name, sink);
+      await sink.start();
+      const relay = new Relay(name, sink, this.#store, this.#part('sink', name), this.#relayOptions);
+      this.#relays.push(relay);
+      relay.start();
+    }
+  }
+
+  async #startCorridor(): Promise<void> {
+    if (this.#engines === undefined) return;
+    const { device } = this.#settings;
+    const worthTelling = await compileWorthTelling(this.#pipelines, (pipeline, message) =>
+      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`),
+    );
+    const context = { device: device.id, configHash: this.#loaded.configHash, worthTelling };
+    const reporter = new Reporter(context);
+    const { engines, store, pipelines } = { engines: this.#engines, store: this.#store, pipelines: this.#pipelines };
+    this.#schedule = new Schedule({ ...this.#part('flow', 'schedule'), engines, store, pipelines, reporter });
+    this.#schedule.start();
+  }
+
+  async #startInputs(): Promise<void> {
+    const schedule = this.#schedule;
+    if (schedule === undefined) return;
+    for (const [name, settings] of Object.entries(this.#settings.inputs)) {
+      const context = { ...this.#part('input', name), boot: this.#boot, ledger: this.#store, nextSeq: () => ++this.#seq };
+      const input = build<Input>(parts.inputs, name, settings, context);
+      this.#inputs.set(name, input);
+      await input.start(schedule.offer);
+    }
+  }
+
+  #connection(name: string): ManagedConnection {
+    const connection = this.#connections.get(name);
+    if (connection === undefined)
+      throw new ShoalError('SHOAL_INTERNAL', `there is no connection "${name}", which the configuration has checked`);
+    return connection;
+  }
+
+  #part(kind: string, name: string): Surroundings {
+    return { ...this.#surroundings, log: this.log.child({ part: `${kind}:${name}` }) };
+  }
+
+  #info(): Readonly<Record<string, unknown>> {
+    const { device } = this.#settings;
+    return {
+      schema: 'shoal/info/1',
+      device,
+      version: this.#version,
+      node: process.version,
+      config_hash: this.#loaded.configHash,
+      boot: this.#boot,
+      pipelines: this.#pipelines.map(({ name }) => name),
+      models: this.#models,
+    };
+  }
+
+  #vitals(): Readonly<Record<string, unknown>> {
+    const { ready, reasons } = this.#health.report();
+    return {
+      schema: 'shoal/health/1',
+      at: new Date(this.#clock.wallMs()).toISOString(),
+      clock_synced: this.#clock.synced(),
+      boot: this.#boot,
+      uptime_s: Math.round(process.uptime()),
+      ready,
+      reasons,
+      rss_bytes: process.memoryUsage.rss(),
+      captures: this.#seq,
+    };
+  }
+
+  async #status(): Promise<Readonly<Record<string, unknown>>> {
+    const backlog = await this.#store.backlog();
+    const connections = Object.fromEntries([...this.#connections].map(([name, { address, connected }]) => [name, { address, connected }]));
+    return {
+      ...this.#info(),
+      ...this.#vitals(),
+      config_source: this.#loaded.source,
+      engines: this.#engines?.pids ?? [],
+      connections,
+      sinks: backlog,
+    };
+  }
+
+  async #each<Part>(kind: string, all: ReadonlyMap<string, Part>, act: (part: Part) => Promise<void>): Promise<void> {
+    for (const [name, part] of all) {
+      await act(part).catch((error: unknown) => this.log.warn({ part: `${kind}:${name}`, err: reasonOf(error) }, 'did not stop cleanly'));
+    }
+  }
+}
+
+type Buildable<Part> = Pick<Kind<never, never, Part>, 'type' | 'create'>;
+
+/** The config room has matched type and options against the same list. */
+function build<Part>(kinds: readonly Buildable<Part>[], name: string, settings: PartSettings, context: unknown): Part {
+  const kind = kinds.find(({ type }) => type === settings.type);
+  if (kind === undefined) throw new ShoalError('SHOAL_INTERNAL', `"${settings.type}" is no type here, which the configuration has checked`);
+  return kind.create(name, settings.options as never, context as never);
+}
+
+function modelsOf(pipelines: readonly PipelineSpec[], registry: Registry) {
+  const refs = new Set(pipelines.flatMap(({ stages }) => stages.map(({ model }) => model)));
+  return [...refs].map((ref) => registry.find(ref)).filter((model) => model !== null);
+}
+
+function makeDirectory(path: string): void {
+  try {
+    mkdirSync(path, { recursive: true, mode: 0o750 });
+  } catch (error) {
+    throw new ShoalError(
+      'STORE_UNAVAILABLE',
+      `the directory ${path} cannot be made: ${reasonOf(error)}; create it, mount its disk, or name another under paths:`,
+    );
+  }
+}
+
+function deferred(): { promise: Promise<never>; reject: (error: Error) => void } {
+  let reject: (error: Error) => void = () => {};
+  const promise = new Promise<never>((_resolve, refuse) => {
+    reject = refuse;
+  });
+  promise.catch(() => {});
+  return { promise, reject };
+}

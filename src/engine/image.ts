@@ -1,0 +1,79 @@
+/**
+ * Image decoding: the only door to sharp.
+ *
+ * Guarantees: only JPEG, PNG, WebP and TIFF are decoded, within the pixel, side and time limits, strictly (a truncated
+ * file is an error, not a grey half), and turned upright by EXIF. The first page of a TIFF, the first frame of a WebP.
+ * Pixels are 8-bit sRGB whatever the file holds (grey, palette, 16 bits, CMYK); what is transparent lies on white. The pixel
+ * limit is held against the header, before any memory is taken.
+ */
+
+import sharp from 'sharp';
+import type { ImagePort, Pixels } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+
+sharp.cache(false);
+sharp.concurrency(1);
+sharp.block({ operation: ['VipsForeignLoad'] });
+sharp.unblock({
+  operation: ['VipsForeignLoadJpeg', 'VipsForeignLoadPng', 'VipsForeignLoadWebp', 'VipsForeignLoadTiff'],
+});
+
+/** Opens and fully decodes an image given as encoded bytes (not kept). Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
+export async function openImage(encoded: Uint8Array): Promise<ImagePort> {
+  const options = { failOn: 'error', limitInputPixels: limits.imagePixelsMax, sequentialRead: true } as const;
+  try {
+    const { data, info } = await sharp(encoded, options)
+      .rotate()
+      .flatten({ background: '#ffffff' })
+      .toColourspace('srgb')
+      .removeAlpha()
+      .timeout({ seconds: limits.imageDecodeMs / 1000 })
+      .raw({ depth: 'uchar' })
+      .toBuffer({ resolveWithObject: true });
+    return new DecodedImage(checked(data, info.width, info.height, info.channels));
+  } catch (cause) {
+    if (cause instanceof ShoalError) throw cause;
+    const reason = reasonOf(cause);
+    if (/pixel limit/i.test(reason)) {
+      throw new ShoalError('CAPTURE_TOO_LARGE', `the image has more than ${limits.imagePixelsMax / 1e6} million pixels`, { cause });
+    }
+    throw new ShoalError('CAPTURE_DECODE', `the image cannot be decoded: ${reason}`, { cause });
+  }
+}
+
+function checked(data: Buffer, width: number, height: number, channels: number): Pixels {
+  if (Math.max(width, height) > limits.imageSideMax) {
+    throw new ShoalError('CAPTURE_TOO_LARGE', `the image is ${width} x ${height} pixels, the limit is ${limits.imageSideMax} a side`);
+  }
+  if (channels !== 3) throw new ShoalError('CAPTURE_DECODE', `the image decodes to ${channels} channels, expected red, green and blue`);
+  return { width, height, channels: 3, data };
+}
+
+class DecodedImage implements ImagePort {
+  readonly #pixels: Pixels;
+
+  constructor(pixels: Pixels) {
+    this.#pixels = pixels;
+  }
+
+  get width(): number {
+    return this.#pixels.width;
+  }
+
+  get height(): number {
+    return this.#pixels.height;
+  }
+
+  async pixels(): Promise<Pixels> {
+    return this.#pixels;
+  }
+
+  async resize(width: number, height: number, kernel: 'linear' | 'cubic' = 'linear'): Promise<Pixels> {
+    const { data } = await sharp(this.#pixels.data, { raw: { width: this.width, height: this.height, channels: 3 } })
+      .resize(width, height, { fit: 'fill', kernel, fastShrinkOnLoad: false })
+      .raw()
+      .toBuffer({ resolveWithObject: true });
+    return { width, height, channels: 3, data };
+  }
+}

@@ -1,0 +1,103 @@
+/**
+ * One engine for one purpose, then gone: a single job, or an answer to "does this model, does the runtime work here?".
+ *
+ * Guarantees: whatever the native code does (abort, SIGILL, hang), the caller lives and gets a reason.
+ */
+import type { Surroundings } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import type { EngineAnswer, EngineJob } from '../core/job.js';
+import { limits } from '../core/limits.js';
+import type { Model } from '../core/model.js';
+import { modelRef } from '../core/model.js';
+import { EngineHost } from './host.js';
+import { engineEntry, type PoolSetup } from './pool.js';
+import type { EngineConfig, FromEngine, ModelOpened, WarmModel } from './protocol.js';
+
+type Ready = Extract<FromEngine, { type: 'ready' }>;
+
+interface Once {
+  readonly host: EngineHost;
+  readonly ready: Ready;
+}
+
+/** Forks one engine and waits until it is ready. Throws ENGINE_UNAVAILABLE with the reason of its death. */
+function open(config: EngineConfig, entry: string, log: Surroundings['log']): Promise<Once> {
+  return new Promise((resolve, reject) => {
+    const host = new EngineHost(
+      { entry, config, log },
+      {
+        ready: (ready) => resolve({ host, ready }),
+        answered: () => {},
+        free: () => {},
+        gone: (gone) => reject(new ShoalError('ENGINE_UNAVAILABLE', `the engine does not start: ${gone.reason}`)),
+      },
+    );
+    host.start();
+  });
+}
+
+/** Runs one job in an engine of its own. Throws what `Engines.run` rejects with. */
+export async function runOnce(setup: PoolSetup, job: EngineJob): Promise<EngineAnswer> {
+  const { options, pipelines, models, warm = [], surroundings, entry = engineEntry } = setup;
+  const { threads, arena, max_memory_bytes: maxMemoryBytes } = options;
+  const { host } = await open({ pipelines, models, warm, threads, arena, maxMemoryBytes }, entry, surroundings.log);
+  try {
+    return await host.run({ ...job, solo: true });
+  } finally {
+    await host.stop(limits.drainMs);
+  }
+}
+
+export interface RuntimeProbe {
+  readonly ok: boolean;
+  readonly reason?: string;
+  /** From loading ONNX Runtime to the result of a one-operation model, in the engine. */
+  readonly ms: number;
+}
+
+/** Whether ONNX Runtime computes on this processor: loads it and runs one addition in a process of its own. */
+export async function probeRuntime(log: Surroundings['log'], entry = engineEntry): Promise<RuntimeProbe> {
+  const began = performance.now();
+  const probe = await tryOpen([], [], log, entry);
+  if (typeof probe === 'string') return { ok: false, reason: probe, ms: performance.now() - began };
+  return { ok: true, ms: probe.runtimeMs };
+}
+
+/** Opens one variant in a process of its own: hash, tensors against the card, and the runtime's consent. Never throws. */
+export async function probeModel(model: Model, variant: string, log: Surroundings['log'], entry = engineEntry): Promise<ModelOpened> {
+  const warm = { model: modelRef(model), variant };
+  const began = performance.now();
+  const probe = await tryOpen([model], [warm], log, entry);
+  const opened = typeof probe === 'string' ? undefined : probe.models[0];
+  const reason = typeof probe === 'string' ? probe : 'the engine said nothing of it';
+  return opened ?? { ...warm, ok: false, reason, loadMs: performance.now() - began };
+}
+
+/** `probeModel` for every variant of every model, one after the other. */
+export async function probeModels(
+  models: readonly Model[],
+  log: Surroundings['log'],
+  entry = engineEntry,
+): Promise<readonly ModelOpened[]> {
+  const found: ModelOpened[] = [];
+  for (const model of models) {
+    for (const variant of model.variants) found.push(await probeModel(model, variant.name, log, entry));
+  }
+  return found;
+}
+
+async function tryOpen(
+  models: readonly Model[],
+  warm: readonly WarmModel[],
+  log: Surroundings['log'],
+  entry: string,
+): Promise<Ready | string> {
+  try {
+    const config = { pipelines: [], models, warm, threads: 1, arena: false, maxMemoryBytes: Number.MAX_SAFE_INTEGER };
+    const { host, ready } = await open(config, entry, log);
+    await host.stop(limits.drainMs);
+    return ready;
+  } catch (error) {
+    return reasonOf(error);
+  }
+}

@@ -1,0 +1,102 @@
+/**
+ * The engine's side of the channel: configure, then jobs strictly one after the other, until told to stop or killed.
+ *
+ * Guarantees: says `started` before a job and waits until it is written, so that the core's hang clock runs even if the
+ * job never gives the thread back; ends at once when the core is gone; leaves SIGINT and SIGTERM to the core, which
+ * a terminal or systemd sends to every process of the group. Deliberately keeps nothing between jobs but open sessions.
+ */
+import type { Task } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import type { EngineJob } from '../core/job.js';
+import { limits } from '../core/limits.js';
+import type { EngineConfig, FromEngine, ModelOpened, ToEngine } from './protocol.js';
+import { type JobTools, runJob } from './run-job.js';
+import { selfTest } from './self-test.js';
+import { Sessions } from './sessions.js';
+
+/** Resolves when the message is in the channel: one at a time, so nothing queues here without bound. */
+function send(message: FromEngine): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (process.send === undefined) reject(new ShoalError('USAGE', 'an engine is started by the daemon, not by hand'));
+    else process.send(message, undefined, undefined, (error) => (error === null ? resolve() : reject(error)));
+  });
+}
+
+class EngineLoop {
+  readonly #tasks: ReadonlyMap<string, Task>;
+  readonly #queue: { readonly seq: number; readonly job: EngineJob }[] = [];
+  #tools: JobTools | null = null;
+  #busy = false;
+  #stopping = false;
+
+  constructor(tasks: readonly Task[]) {
+    this.#tasks = new Map(tasks.map((task) => [task.name, task]));
+  }
+
+  async receive(message: ToEngine): Promise<void> {
+    switch (message.type) {
+      case 'configure':
+        return this.#configure(message.config);
+      case 'run':
+        this.#queue.push(message);
+        if (this.#queue.length > limits.jobsPerEngine)
+          throw new ShoalError('ENGINE_PROTOCOL', 'the core sent more jobs than an engine holds');
+        return this.#work();
+      case 'stop':
+        this.#stopping = true;
+        if (!this.#busy) process.exit(0);
+    }
+  }
+
+  async #configure(config: EngineConfig): Promise<void> {
+    this.#busy = true;
+    const runtimeMs = await selfTest();
+    if (config.pipelines.some((pipeline) => pipeline.reads.includes('image'))) await import('./image.js');
+    const sessions = new Sessions(config);
+    const models: ModelOpened[] = [];
+    for (const warm of config.warm) models.push(await open(sessions, warm.model, warm.variant));
+    this.#tools = { tasks: this.#tasks, sessions, pipelines: new Map(config.pipelines.map((pipeline) => [pipeline.name, pipeline])) };
+    await send({ type: 'ready', models, runtimeMs });
+    this.#busy = false;
+    if (this.#stopping) process.exit(0);
+    return this.#work();
+  }
+
+  async #work(): Promise<void> {
+    if (this.#busy || this.#tools === null) return;
+    this.#busy = true;
+    for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
+      await send({ type: 'started', seq: next.seq });
+      const answer = await runJob(next.job, this.#tools);
+      await send({ type: 'answer', seq: next.seq, answer, rssBytes: process.memoryUsage.rss() });
+      // One turn of the event loop, so that a stop that came meanwhile is read before the next job.
+      await new Promise((resolve) => setImmediate(resolve));
+      if (this.#stopping) process.exit(0);
+    }
+    this.#busy = false;
+  }
+}
+
+async function open(sessions: Sessions, model: string, variant: string): Promise<ModelOpened> {
+  const began = performance.now();
+  const result = await sessions.get(model, variant).then(
+    () => ({ ok: true }),
+    (error: unknown) => ({ ok: false, reason: reasonOf(error).slice(0, limits.textCharsMax) }),
+  );
+  return { model, variant, ...result, loadMs: performance.now() - began };
+}
+
+/** Serves the core that forked this process. */
+export function runEngine(tasks: readonly Task[]): void {
+  const loop = new EngineLoop(tasks);
+  const fatal = (error: unknown): void => {
+    const code = error instanceof ShoalError ? error.code : 'SHOAL_INTERNAL';
+    const leave = (): void => process.exit(1);
+    send({ type: 'fatal', error: { code, message: reasonOf(error).slice(0, limits.textCharsMax) } }).then(leave, leave);
+  };
+  process.on('message', (message: ToEngine) => {
+    loop.receive(message).catch(fatal);
+  });
+  process.on('disconnect', () => process.exit(0));
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.on(signal, () => {});
+}

@@ -1,0 +1,104 @@
+/**
+ * Starts the process of an engine.
+ *
+ * Guarantees: the kernel kills it when the core dies, however the core dies (`setpriv --pdeathsig`; where that is missing,
+ * the closed channel still ends an engine that gives its thread back); it sees PATH, HOME and LANG of the core's
+ * environment and nothing else; when memory runs out it goes before the core does.
+ */
+import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { writeFile } from 'node:fs/promises';
+import { setPriority } from 'node:os';
+import type { Log } from '../core/contracts.js';
+import { limits } from '../core/limits.js';
+
+/** nice(2): an engine gets about a ninth of what the core gets where both want the same processor. */
+const niceness = 10;
+
+/** Higher than the core's, which systemd leaves at 0 or lower. */
+const oomScore = '500';
+
+let setpriv: Promise<boolean> | undefined;
+
+/** Whether setpriv knows --pdeathsig (util-linux 2.33 or later does, busybox does not); asked once. */
+function hasSetpriv(log: Log): Promise<boolean> {
+  setpriv ??= new Promise((resolve) => {
+    execFile('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, '--version'], { timeout: 10_000 }, (error) => {
+      if (error !== null) {
+        log.warn({}, 'setpriv (util-linux) is missing or too old: an engine that hangs outlives a killed daemon; install util-linux');
+      }
+      resolve(error === null);
+    });
+  });
+  return setpriv;
+}
+
+/** Forks `entry` (absolute path of a module). Its stdin and stdout are closed, its stderr is a pipe. */
+export async function spawnEngine(entry: string, log: Log): Promise<ChildProcess> {
+  const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4'];
+  const bound = await hasSetpriv(log);
+  const child = fork(entry, [], {
+    execPath: bound ? 'setpriv' : process.execPath,
+    execArgv: bound ? ['--pdeathsig', 'KILL', '--', process.execPath, ...flags] : flags,
+    env: environment(),
+    serialization: 'advanced',
+    stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
+  });
+  if (child.pid !== undefined) {
+    writeFile(`/proc/${child.pid}/oom_score_adj`, oomScore).catch(() => {});
+    yieldToCore(child.pid);
+  }
+  return child;
+}
+
+/** Where engines take every core, health must still be answered and a broker still be acknowledged in time. */
+function yieldToCore(pid: number): void {
+  try {
+    setPriority(pid, niceness);
+  } catch {
+    // A sandbox may forbid it; then the kernel shares evenly.
+  }
+}
+
+function environment(): NodeJS.ProcessEnv {
+  const passed = ['PATH', 'HOME', 'LANG'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
+  return {
+    ...Object.fromEntries(passed),
+    ORT_DISABLE_TELEMETRY: '1',
+    VIPS_BLOCK_UNTRUSTED: '1',
+    MALLOC_ARENA_MAX: '2',
+    UV_THREADPOOL_SIZE: '2',
+  };
+}
+
+/** What an engine last said on stderr, for the log (debug, bounded per process) and for the reason of its death. */
+export class StderrTail {
+  readonly #log: Log;
+  readonly #lines: string[] = [];
+  #rest = '';
+  #seen = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  push(chunk: string): void {
+    const pieces = (this.#rest + chunk).split('\n');
+    this.#rest = (pieces.pop() ?? '').slice(0, limits.engineStderrLineChars);
+    for (const piece of pieces) this.#line(piece.slice(0, limits.engineStderrLineChars));
+  }
+
+  /** The last lines as one, or the empty string. */
+  text(): string {
+    return [...this.#lines, this.#rest]
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+      .join(' | ');
+  }
+
+  #line(line: string): void {
+    this.#seen++;
+    if (this.#seen <= limits.engineStderrLogged) this.#log.debug({ line }, 'engine stderr');
+    this.#lines.push(line);
+    if (this.#lines.length > limits.engineStderrLines) this.#lines.shift();
+  }
+}

@@ -1,0 +1,130 @@
+/**
+ * One stage on one capture: opens its model, runs its task, measures, checks what came out.
+ *
+ * Guarantees: what a stage found is finite, within the limits and in the agreed form, or the stage has failed.
+ */
+import type { AudioPort, ImagePort, Task, TaskInput } from '../core/contracts.js';
+import { ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import type { StageSpec } from '../core/pipeline.js';
+import type { Observation, StageTrace } from '../core/result.js';
+import { faultOf } from './protocol.js';
+import type { OpenModel, Sessions } from './sessions.js';
+
+/** The decoded capture; one of the two is there. */
+export interface Decoded {
+  readonly image: ImagePort | null;
+  readonly audio: AudioPort | null;
+}
+
+export interface StageOutcome {
+  readonly observations: readonly Observation[];
+  readonly trace: StageTrace;
+  /** What the stage failed with. */
+  readonly error?: unknown;
+}
+
+export interface StageTools {
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly sessions: Sessions;
+}
+
+export function emptyTrace(stage: StageSpec, state: StageTrace['state']): StageTrace {
+  return { stage: stage.as, task: stage.task, state, preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, inputs: 0, runs: 0, found: 0 };
+}
+
+/** Never throws: a failure is in the outcome. `each` is null for a stage over the capture itself. */
+export async function runStage(
+  stage: StageSpec,
+  decoded: Decoded,
+  each: readonly Observation[] | null,
+  tools: StageTools,
+): Promise<StageOutcome> {
+  if (each?.length === 0) return { observations: [], trace: emptyTrace(stage, `skipped: nothing found by ${stage.each}`) };
+  const trace: StageTrace = { ...emptyTrace(stage, 'ran'), model: stage.model, variant: stage.variant, inputs: each?.length ?? 1 };
+  try {
+    const task = taskFor(stage, decoded, tools.tasks);
+    const open = await tools.sessions.get(stage.model, stage.variant);
+    task.fit(open.model);
+    const before = process.memoryUsage.rss();
+    const found = await task.run(taskInput(stage, decoded, each, open, trace));
+    await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
+    trace.found = found.length;
+    return { observations: checked(stage, found), trace };
+  } catch (error) {
+    trace.state = 'failed';
+    return { observations: [], trace, error };
+  } finally {
+    trace.preprocess_ms = hundredths(trace.preprocess_ms);
+    trace.run_ms = hundredths(trace.run_ms);
+    trace.postprocess_ms = hundredths(trace.postprocess_ms);
+  }
+}
+
+export function hundredths(ms: number): number {
+  return Math.max(0, Math.round(ms * 100) / 100);
+}
+
+function taskFor(stage: StageSpec, decoded: Decoded, tasks: ReadonlyMap<string, Task>): Task {
+  const task = tasks.get(stage.task);
+  if (task === undefined) throw new ShoalError('SHOAL_INTERNAL', `stage "${stage.as}": this build has no task ${stage.task}`);
+  if (decoded[task.reads] === null) {
+    const kind = decoded.image === null ? 'audio' : 'an image';
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `stage "${stage.as}": ${stage.task} reads ${task.reads}, the capture is ${kind}`);
+  }
+  return task;
+}
+
+function taskInput(
+  stage: StageSpec,
+  decoded: Decoded,
+  each: readonly Observation[] | null,
+  open: OpenModel,
+  trace: StageTrace,
+): TaskInput<unknown> {
+  return {
+    ...decoded,
+    each,
+    model: open.model,
+    options: stage.options,
+    async infer(feeds) {
+      const began = performance.now();
+      try {
+        return await open.session.run(feeds);
+      } finally {
+        trace.runs++;
+        trace.run_ms += performance.now() - began;
+      }
+    },
+    async measure(phase, work) {
+      const began = performance.now();
+      const runMs = trace.run_ms;
+      try {
+        return await work();
+      } finally {
+        trace[`${phase}_ms`] += performance.now() - began - (trace.run_ms - runMs);
+      }
+    },
+  };
+}
+
+/** Too many observations: the best-scored are kept, in their order; the trace's `found` still counts them all. */
+function checked(stage: StageSpec, found: readonly Observation[]): readonly Observation[] {
+  const kept = best(found, limits.observationsMax).map(clipText);
+  const fault = faultOf(kept);
+  if (fault !== null)
+    throw new ShoalError('INFERENCE', `stage "${stage.as}": ${stage.task} on ${stage.model} found what cannot be: ${fault}`);
+  return kept;
+}
+
+function best(found: readonly Observation[], most: number): readonly Observation[] {
+  if (found.length <= most) return found;
+  const order = found.map((_, index) => index).sort((a, b) => (found[b]?.score ?? 0) - (found[a]?.score ?? 0));
+  const chosen = new Set(order.slice(0, most));
+  return found.filter((_, index) => chosen.has(index));
+}
+
+function clipText(observation: Observation): Observation {
+  if ((observation.text?.length ?? 0) <= limits.textCharsMax) return observation;
+  return { ...observation, text: `${observation.text?.slice(0, limits.textCharsMax - 1)}…` };
+}

@@ -1,0 +1,128 @@
+/**
+ * The bytes on the wire: schema `shoal/result/1` (docs/schema/result-1.json), additive only.
+ *
+ * Guarantees: at most `limits.payloadBytesMax`, finite numbers, scores and coordinates rounded to what they mean
+ * (4 and 5 decimals). Observations that only fed a later stage (`each:`) are left out; what had to be cut is counted.
+ */
+import type { CaptureHeader } from '../core/capture.js';
+import { limits } from '../core/limits.js';
+import type { PipelineSpec } from '../core/pipeline.js';
+import type { Observation, Outcome, Quad, StageTrace, Trace } from '../core/result.js';
+
+export interface PayloadInput {
+  readonly id: string;
+  readonly header: CaptureHeader;
+  readonly pipeline: PipelineSpec;
+  readonly device: string;
+  readonly configHash: string;
+  readonly outcome: Outcome;
+  readonly reason: string | null;
+  readonly observations: Readonly<Record<string, readonly Observation[]>>;
+  readonly trace: Trace;
+}
+
+/** UTF-8 JSON. */
+export function encodePayload(input: PayloadInput): Uint8Array {
+  const consumed = new Set(input.pipeline.stages.map((stage) => stage.each));
+  const kept = Object.entries(input.observations)
+    .filter(([stage]) => !consumed.has(stage))
+    .map(([stage, list]) => [stage, list.map(rounded)] as const);
+  const total = kept.reduce((sum, [, list]) => sum + list.length, 0);
+  for (let share = 1; ; share /= 2) {
+    const cut = kept.map(([stage, list]) => [stage, list.slice(0, Math.floor(list.length * share))] as const);
+    const left = cut.reduce((sum, [, list]) => sum + list.length, 0);
+    const bytes = Buffer.from(JSON.stringify(body(input, Object.fromEntries(cut), total - left)));
+    if (bytes.length <= limits.payloadBytesMax || left === 0) return bytes;
+  }
+}
+
+function body(input: PayloadInput, observations: Record<string, Observation[]>, cut: number): Record<string, unknown> {
+  const { header } = input;
+  return {
+    schema: 'shoal/result/1',
+    id: input.id,
+    captured_at: header.capturedAt,
+    clock_synced: header.clockSynced,
+    boot: header.boot,
+    seq: header.seq,
+    device: input.device,
+    input: header.input,
+    pipeline: input.pipeline.name,
+    config_hash: input.configHash,
+    capture: { id: header.id, name: header.name, media_type: header.mediaType, bytes: header.bytes },
+    outcome: input.outcome,
+    ...(input.reason === null ? {} : { reason: input.reason }),
+    observations,
+    ...(cut === 0 ? {} : { observations_cut: cut }),
+    ...(input.pipeline.report.trace === 'none' ? {} : { trace: traceOf(input) }),
+  };
+}
+
+function traceOf(input: PayloadInput): Record<string, unknown> {
+  const { trace } = input;
+  return {
+    attempt: trace.attempt,
+    queue_ms: tenth(trace.queue_ms),
+    decode_ms: tenth(trace.decode_ms),
+    stages: trace.stages.map(input.pipeline.report.trace === 'full' ? fullStage : summaryStage),
+  };
+}
+
+function summaryStage(stage: StageTrace): Record<string, unknown> {
+  return {
+    stage: stage.stage,
+    ...ranOn(stage),
+    ms: tenth(stage.preprocess_ms + stage.run_ms + stage.postprocess_ms),
+    found: stage.found,
+  };
+}
+
+function fullStage(stage: StageTrace): Record<string, unknown> {
+  return {
+    stage: stage.stage,
+    task: stage.task,
+    ...ranOn(stage),
+    ms: tenth(stage.preprocess_ms + stage.run_ms + stage.postprocess_ms),
+    preprocess_ms: tenth(stage.preprocess_ms),
+    run_ms: tenth(stage.run_ms),
+    postprocess_ms: tenth(stage.postprocess_ms),
+    inputs: stage.inputs,
+    runs: stage.runs,
+    found: stage.found,
+  };
+}
+
+function ranOn(stage: StageTrace): Record<string, unknown> {
+  return {
+    ...(stage.state === 'ran' ? {} : { state: stage.state }),
+    ...(stage.model === undefined ? {} : { model: stage.model, variant: stage.variant }),
+  };
+}
+
+function rounded(observation: Observation): Observation {
+  // `of` points into a stage that is left out.
+  const { of: _, ...rest } = observation;
+  const result: Observation = { ...rest, score: decimals(observation.score, 4) };
+  if (observation.box !== undefined) {
+    const { x_min, y_min, x_max, y_max } = observation.box;
+    result.box = { x_min: decimals(x_min, 5), y_min: decimals(y_min, 5), x_max: decimals(x_max, 5), y_max: decimals(y_max, 5) };
+  }
+  if (observation.quad !== undefined) result.quad = observation.quad.map(([x, y]) => [decimals(x, 5), decimals(y, 5)]) as Quad;
+  if (observation.segment !== undefined) {
+    result.segment = { start_s: decimals(observation.segment.start_s, 3), end_s: decimals(observation.segment.end_s, 3) };
+  }
+  if (observation.points !== undefined) {
+    result.points = Object.fromEntries(
+      Object.entries(observation.points).map(([name, [x, y]]) => [name, [decimals(x, 5), decimals(y, 5)]]),
+    );
+  }
+  return result;
+}
+
+function decimals(value: number, places: number): number {
+  return Number(value.toFixed(places));
+}
+
+function tenth(ms: number): number {
+  return decimals(ms, 1);
+}

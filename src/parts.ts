@@ -1,0 +1,28 @@
+/**
+ * Everything that plugs in, in one typed list each: a part that is not named here does not exist.
+ *
+ * Static lists rather than discovery: the compiler checks them, and a broken part fails the build instead of vanishing.
+ */
+import { fileURLToPath } from 'node:url';
+import { engineOptions } from './engine/options.js';
+import { httpOptions } from './http/http-options.js';
+import { folderInput } from './inputs/folder.js';
+import { mqttConnection } from './mqtt/connection.js';
+import { logOptions } from './ops/log.js';
+import { fileSink } from './sinks/file.js';
+import { mqttSink } from './sinks/mqtt.js';
+import { storeOptions } from './store/options.js';
+import { tasks } from './tasks/index.js';
+
+export const parts = {
+  inputs: [folderInput],
+  sinks: [mqttSink, fileSink],
+  connections: [mqttConnection],
+  tasks,
+  sections: { engine: engineOptions, store: storeOptions, http: httpOptions, log: logOptions },
+} as const;
+
+/** Models that come with Shoal; a folder of `paths.models_dirs` comes before them. */
+export const bundledModels = fileURLToPath(new URL('../../models', import.meta.url));
+
+export type Parts = typeof parts;

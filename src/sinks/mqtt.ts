@@ -1,0 +1,128 @@
+/**
+ * Deliveries to subscribers of an MQTT broker.
+ *
+ * Guarantees: QoS 1, never retained, the stored bytes as they are; fresh results and delayed ones on topics of their own; a
+ * redelivery is said in a user property where MQTT 5 is spoken. Publishes what the device is (`info`, retained, on each connect)
+ * and how it does (`health`, each minute) beside them. Order, retries and their counting are the relay's.
+ */
+import { z } from 'zod';
+import type { Connection, Delivery, Sink, SinkContext, SinkKind, Topics } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import { topicPrefixPattern } from '../core/id.js';
+import { limits } from '../core/limits.js';
+
+export const mqttSinkOptions = z.strictObject({
+  connection: z.string().min(1).max(64).describe('name of the connection to publish on'),
+  topic_prefix: z
+    .string()
+    .regex(topicPrefixPattern, 'must be up to two levels of letters, digits, _ . or -, as in acme/plant3')
+    .default('')
+    .describe('levels before shoal/<device>/ in every topic, at most two; the connection’s status goes under the prefix too'),
+  window: z
+    .int()
+    .min(1)
+    .max(limits.mqttWindowMax)
+    .default(32)
+    .describe('results in flight at once, 1 .. 256; the broker may allow fewer; 1 waits for each acknowledgement'),
+});
+
+export type MqttSinkOptions = z.output<typeof mqttSinkOptions>;
+
+const contentType = 'application/json';
+
+class MqttSink implements Sink {
+  readonly #name: string;
+  readonly #options: MqttSinkOptions;
+  readonly #context: SinkContext;
+  readonly #watchers = new Set<(ready: boolean) => void>();
+  #connection: Connection | null = null;
+  #topics: Topics | null = null;
+  #unwatch: (() => void) | null = null;
+  #timer: NodeJS.Timeout | null = null;
+
+  constructor(name: string, options: MqttSinkOptions, context: SinkContext) {
+    this.#name = name;
+    this.#options = options;
+    this.#context = context;
+  }
+
+  get ready(): boolean {
+    return this.#connection?.connected === true;
+  }
+
+  get window(): number {
+    return Math.min(this.#options.window, this.#connection?.receiveMaximum ?? 1);
+  }
+
+  /** Resolves at once; the broker may come later. */
+  start(): Promise<void> {
+    if (this.#connection !== null) return Promise.resolve();
+    const connection = this.#context.connection(this.#options.connection);
+    this.#topics = connection.topics(this.#options.topic_prefix);
+    this.#connection = connection;
+    this.#unwatch = connection.watch((connected) => {
+      if (connected) void this.#sayInfo();
+      this.#tell(connected);
+    });
+    this.#timer = setInterval(() => void this.#sayHealth(), limits.mqttHealthMs);
+    this.#timer.unref();
+    return Promise.resolve();
+  }
+
+  stop(): Promise<void> {
+    if (this.#timer !== null) clearInterval(this.#timer);
+    this.#unwatch?.();
+    this.#unwatch = null;
+    this.#connection = null;
+    this.#tell(false);
+    return Promise.resolve();
+  }
+
+  watch(onChange: (ready: boolean) => void): () => void {
+    this.#watchers.add(onChange);
+    onChange(this.ready);
+    return () => this.#watchers.delete(onChange);
+  }
+
+  async deliver(delivery: Delivery): Promise<void> {
+    const { pipeline, input, lane, payload, redelivery } = delivery;
+    if (this.#connection === null || this.#topics === null) throw new ShoalError('DELIVERY_RETRY', `the sink ${this.#name} is stopped`);
+    await this.#connection.publish(this.#topics[lane === 'live' ? 'result' : 'backlog'](pipeline, input), payload, {
+      qos: 1,
+      retain: false,
+      contentType,
+      ...(redelivery && { userProperties: { redelivery: 'true' } }),
+    });
+  }
+
+  #tell(ready: boolean): void {
+    for (const watcher of [...this.#watchers]) watcher(ready);
+  }
+
+  async #sayInfo(): Promise<void> {
+    try {
+      const info = Buffer.from(JSON.stringify(this.#context.info()));
+      await this.#connection?.publish(this.#topics?.info ?? '', info, { qos: 1, retain: true, contentType });
+    } catch (error) {
+      if (error instanceof ShoalError && error.code === 'DELIVERY_RETRY') return;
+      this.#context.log.warn({ sink: this.#name }, `the info of this device cannot be published: ${reasonOf(error)}`);
+    }
+  }
+
+  /** Worth nothing a minute later, so it is sent once, without an acknowledgement. */
+  async #sayHealth(): Promise<void> {
+    if (!this.ready) return;
+    try {
+      const vitals = Buffer.from(JSON.stringify(this.#context.vitals()));
+      await this.#connection?.publish(this.#topics?.health ?? '', vitals, { qos: 0, retain: false, contentType });
+    } catch (error) {
+      this.#context.log.debug({ sink: this.#name }, `health was not published: ${reasonOf(error)}`);
+    }
+  }
+}
+
+export const mqttSink = {
+  type: 'mqtt',
+  options: mqttSinkOptions,
+  create: (name, options, context) => new MqttSink(name, options, context),
+} as const satisfies SinkKind<MqttSinkOptions>;

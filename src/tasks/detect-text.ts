@@ -1,0 +1,132 @@
+/**
+ * detect-text: where text lines are, as rotated boxes with a score, in reading order.
+ *
+ * Guarantees: memory and time are bounded by `max_side_px`, whatever the image and whatever the model says of it; at most
+ * `max_candidates` boxes. Deliberately reads nothing and knows no columns or paragraphs.
+ *
+ * Source: PaddleOCR, configs/det/ch_PP-OCRv4/ch_PP-OCRv4_det_student.yml and tools/infer/predict_det.py: DetResizeForTest
+ * (limit_type max, limit_side_len 960, sides rounded to multiples of 32), NormalizeImage on channels in the order
+ * B, G, R as OpenCV decodes them, DBPostProcess (thresh 0.3, box_thresh 0.6, unclip_ratio 1.5, max_candidates 1000).
+ * Departure: shrinking averages instead of sampling, so that thin strokes survive.
+ */
+import { z } from 'zod';
+import type { ImagePort, Pixels, Task, TaskInput } from '../core/contracts.js';
+import { ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import { type ModelFacts, modelRef } from '../core/model.js';
+import type { Observation, Quad } from '../core/result.js';
+import { floats } from '../core/tensor.js';
+import { onlyTensor, readParams } from './model-params.js';
+import { readingOrder } from './reading-order.js';
+import { type TextBox, textBoxes } from './text-boxes.js';
+import { quadBox, requireImage } from './text-lines.js';
+
+const options = z.strictObject({
+  max_side_px: z
+    .int()
+    .min(32)
+    .max(4096)
+    .default(960)
+    .describe(
+      'Longest side of the image as the model sees it, in pixels; larger images are shrunk, smaller ones are not enlarged. Cost and memory grow with its square; raise it where small text on large scans is missed',
+    ),
+  pixel_score: z.number().min(0).max(1).default(0.3).describe('A pixel counts as text above this probability, 0..1'),
+  min_score: z.number().min(0).max(1).default(0.6).describe('A box is kept from this mean probability inside it, 0..1'),
+  unclip_ratio: z
+    .number()
+    .min(0)
+    .max(5)
+    .default(1.5)
+    .describe('How far a box grows around what the model marked: area x ratio / perimeter'),
+  max_candidates: z.int().min(1).max(limits.observationsMax).default(1000).describe('Regions looked at, at most'),
+});
+
+export type DetectTextOptions = z.infer<typeof options>;
+
+const params = z.strictObject({
+  /** Sides are rounded to multiples of this, pixels. */
+  multiple: z.int().min(1).max(128),
+  channel_order: z.literal('bgr'),
+  /** Of bytes / 255, in channel order. */
+  mean: z.tuple([z.number(), z.number(), z.number()]),
+  std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]),
+});
+
+type Params = z.infer<typeof params>;
+
+export const detectText: Task<DetectTextOptions> = {
+  name: 'detect-text',
+  summary: 'Finds text lines: rotated boxes with a score, in reading order.',
+  reads: 'image',
+  takesEach: false,
+  options,
+  fit(model) {
+    readParams(params, model);
+    onlyTensor(model, 'inputs', [1, 3, null, null]);
+    onlyTensor(model, 'outputs', [1, 1, null, null]);
+  },
+  async run(input) {
+    const image = requireImage(input.image);
+    const settings = readParams(params, input.model);
+    const size = fitSide(image, input.options.max_side_px, settings.multiple);
+    const boxes = await look(input, image, settings, size);
+    return readingOrder(boxes.slice(0, limits.observationsMax).map((box) => observation(box, size)));
+  },
+};
+
+interface Size {
+  readonly width: number;
+  readonly height: number;
+}
+
+/** The size the model sees: the longest side at most `maxSide`, both rounded to the next multiple (halves to even, as numpy), at least one. */
+export function fitSide(image: Size, maxSide: number, multiple: number): Size {
+  const scale = Math.min(1, maxSide / Math.max(image.width, image.height));
+  const round = (side: number): number => Math.max(multiple, roundEven(Math.trunc(side * scale) / multiple) * multiple);
+  return { width: round(image.width), height: round(image.height) };
+}
+
+function roundEven(value: number): number {
+  const floor = Math.floor(value);
+  if (value - floor !== 0.5) return Math.round(value);
+  return floor % 2 === 0 ? floor : floor + 1;
+}
+
+async function look(input: TaskInput<DetectTextOptions>, image: ImagePort, settings: Params, size: Size): Promise<TextBox[]> {
+  const { inputs, outputs } = tensorNames(input.model);
+  const data = await input.measure('preprocess', async () => normalise(await image.resize(size.width, size.height), settings));
+  const feeds = { [inputs]: { dtype: 'float32', shape: [1, 3, size.height, size.width], data } } as const;
+  const map = floats(await input.infer(feeds), outputs);
+  if (map.length !== size.width * size.height) {
+    throw new ShoalError(
+      'MODEL_TENSOR',
+      `model ${modelRef(input.model)}: its map has ${map.length} pixels for an image of ${size.width} x ${size.height}; this task needs one a pixel`,
+    );
+  }
+  return input.measure('postprocess', () => textBoxes(map, size.width, size.height, input.options));
+}
+
+function tensorNames(model: ModelFacts): { readonly inputs: string; readonly outputs: string } {
+  return { inputs: onlyTensor(model, 'inputs', [1, 3, null, null]).name, outputs: onlyTensor(model, 'outputs', [1, 1, null, null]).name };
+}
+
+/** RGB bytes to planes B, G, R of `(byte / 255 - mean) / std`. */
+export function normalise(pixels: Pixels, { mean, std }: Pick<Params, 'mean' | 'std'>): Float32Array {
+  const plane = pixels.width * pixels.height;
+  const planes = new Float32Array(3 * plane);
+  const table = new Float32Array(256);
+  for (let channel = 0; channel < 3; channel++) {
+    for (let byte = 0; byte < 256; byte++) table[byte] = (byte / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
+    for (let i = 0, from = 2 - channel, to = channel * plane; i < plane; i++, from += 3, to++) {
+      planes[to] = table[pixels.data[from] ?? 0] ?? 0;
+    }
+  }
+  return planes;
+}
+
+function observation(box: TextBox, size: Size): Observation & { box: NonNullable<Observation['box']> } {
+  const at = (index: number, side: number): number => Math.min(1, Math.max(0, (box.corners[index] ?? 0) / side));
+  const point = (corner: number): [number, number] => [at(corner * 2, size.width), at(corner * 2 + 1, size.height)];
+  const quad: Quad = [point(0), point(1), point(2), point(3)];
+  return { score: box.score, quad, box: quadBox(quad) };
+}

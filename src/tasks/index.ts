@@ -1,0 +1,9 @@
+/** Every task there is. To add one: its file, a line here, a mirror test. */
+import type { Task } from '../core/contracts.js';
+import { classifyOrientation } from './classify-orientation.js';
+import { detectFaces } from './detect-faces.js';
+import { detectSpeech } from './detect-speech.js';
+import { detectText } from './detect-text.js';
+import { readText } from './read-text.js';
+
+export const tasks: readonly Task[] = [classifyOrientation, detectFaces, detectSpeech, detectText, readText];

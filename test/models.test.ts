@@ -1,0 +1,61 @@
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import { test } from 'tap';
+import type { Observation } from '../src/core/result.js';
+import { Session } from '../src/engine/session.js';
+import { readCard } from '../src/registry/card.js';
+import { openRegistry } from '../src/registry/registry.js';
+import { verifyModel } from '../src/registry/verify.js';
+import { tasks } from '../src/tasks/index.js';
+import { openTask } from '../tools/run-task.js';
+
+/** The largest difference of any number at the same place; infinite where shape, keys or words differ. */
+function distance(a: unknown, b: unknown): number {
+  if (typeof a === 'number' && typeof b === 'number') return Math.abs(a - b);
+  if (typeof a !== 'object' || typeof b !== 'object' || a === null || b === null) return a === b ? 0 : Number.POSITIVE_INFINITY;
+  const keys = Object.keys(a);
+  if (keys.length !== Object.keys(b).length || !keys.every((key) => Object.hasOwn(b, key))) return Number.POSITIVE_INFINITY;
+  return Math.max(0, ...keys.map((key) => distance(Reflect.get(a, key), Reflect.get(b, key))));
+}
+
+const registry = await openRegistry(['models']);
+const readJson = async (file: string) => JSON.parse(await readFile(file, 'utf8')) as Observation[];
+
+test('the distance of golden outputs sees numbers, words and missing things', async (t) => {
+  t.equal(distance([{ a: 1, b: ['x'] }], [{ a: 1.5, b: ['x'] }]), 0.5);
+  t.equal(distance([{ a: 'x' }], [{ a: 'y' }]), Number.POSITIVE_INFINITY);
+  t.equal(distance([{ a: 1 }], [{ a: 1, b: 1 }]), Number.POSITIVE_INFINITY);
+  t.equal(distance([], [{}]), Number.POSITIVE_INFINITY);
+});
+
+test('every folder of models/ is a model, and every task has one', async (t) => {
+  t.strictSame(registry.problems, []);
+  for (const task of tasks) t.ok(registry.defaultFor(task.name), task.name);
+});
+
+for (const model of registry.list()) {
+  test(`${model.name}@${model.version} is what its card says`, async (t) => {
+    const task = tasks.find((candidate) => candidate.name === model.task);
+    if (task === undefined) throw new Error(`there is no task ${model.task}`);
+    const { problems } = await verifyModel(model, {
+      fit: task.fit,
+      tensors: async (_, variant) => (await Session.open(model, variant, { threads: 1, arena: false })).release(),
+    });
+    t.strictSame(problems, []);
+
+    const { card } = await readCard(model.directory);
+    t.ok(card.source.integrity, 'it can be built anew from a pinned package');
+    t.ok(card.golden.length > 0, 'it has a golden capture');
+    const opened = await openTask(task, model);
+    for (const golden of card.golden) {
+      const file = (name: string) => path.join(model.directory, name);
+      const each = golden.each === undefined ? undefined : await readJson(file(golden.each));
+      const { observations } = await opened.run(await readFile(file(golden.capture)), each);
+      const expected = await readJson(file(golden.output));
+      t.ok(expected.length > 0, 'something is expected');
+      const off = distance(JSON.parse(JSON.stringify(observations)), expected);
+      t.ok(off <= golden.tolerance, `${golden.capture}: off by ${off}, allowed ${golden.tolerance}`);
+    }
+    await opened.close();
+  });
+}

@@ -1,0 +1,269 @@
+import { createHash } from 'node:crypto';
+import { mkdir, rm, symlink, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { type Test, test } from 'tap';
+import { stringify } from 'yaml';
+import { z } from 'zod';
+import type { Task } from '../../src/core/contracts.js';
+import { ShoalError } from '../../src/core/errors.js';
+import type { PipelineConfig, StageConfig } from '../../src/core/pipeline.js';
+import { readCard } from '../../src/registry/card.js';
+import { compareVersions, openRegistry, type Registry } from '../../src/registry/registry.js';
+import { resolvePipelines } from '../../src/registry/resolve.js';
+import { verifyModel } from '../../src/registry/verify.js';
+
+const weights = Buffer.from('these are weights');
+
+function card(name: string, version: string, change: Record<string, unknown> = {}): Record<string, unknown> {
+  return {
+    name,
+    version,
+    task: 'find-things',
+    title: 'Things',
+    licence: 'MIT',
+    source: { upstream: 'https://example.com/things' },
+    variants: { fp32: { file: 'model.onnx', sha256: createHash('sha256').update(weights).digest('hex'), bytes: weights.length } },
+    inputs: [{ name: 'x', dtype: 'float32', shape: [1, 'length'] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: [1] }],
+    ...change,
+  };
+}
+
+async function put(root: string, name: string, version: string, change: Record<string, unknown> | string = {}): Promise<string> {
+  const folder = path.join(root, name, version);
+  await mkdir(folder, { recursive: true });
+  await writeFile(path.join(folder, 'card.yaml'), typeof change === 'string' ? change : stringify(card(name, version, change)));
+  await writeFile(path.join(folder, 'model.onnx'), weights);
+  await writeFile(path.join(folder, 'LICENSE'), 'MIT License');
+  return folder;
+}
+
+const folderOf = (t: Test) => t.testdir();
+const names = (registry: Registry) => registry.list().map((model) => `${model.name}@${model.version}`);
+
+test('a card becomes a model with absolute paths, labels and its first variant first', async (t) => {
+  const root = folderOf(t);
+  const variant = (card('a', '1.0.0').variants as { fp32: object }).fp32;
+  const folder = await put(root, 'a', '1.0.0', { labels: 'labels.txt', variants: { int8: variant, fp32: variant } });
+  await writeFile(path.join(folder, 'labels.txt'), 'one\n \n\ntwo\n');
+  const { model } = await readCard(folder);
+  t.strictSame(model.labels, ['one', ' ', '', 'two'], 'a space is a label, an empty line has its place, the last line end is none');
+  t.strictSame(
+    model.variants.map(({ name }) => name),
+    ['int8', 'fp32'],
+  );
+  t.equal(model.variants[0]?.path, path.join(folder, 'model.onnx'));
+  t.equal(model.source, 'https://example.com/things');
+});
+
+test('broken cards are reported with path and reason and hide no other', async (t) => {
+  const root = folderOf(t);
+  await put(root, 'good', '1.0.0');
+  const broken: [string, string | Record<string, unknown>, RegExp][] = [
+    ['bad-yaml', 'name: [unclosed', /YAML/],
+    ['empty', '', /card: /],
+    ['bombed', `a: &a [x]\nb: [${'*a,'.repeat(200)}]`, /YAML|alias/i],
+    ['unknown-key', { colour: 'red' }, /colour/],
+    ['no-licence', { licence: '' }, /licence/],
+    ['no-source', { source: {} }, /source\.upstream/],
+    ['half-source', { source: { upstream: 'https://example.com', package: 'x@1.0.0' } }, /belong together/],
+    ['climbs', { variants: { fp32: { file: '../other/model.onnx', sha256: 'a'.repeat(64), bytes: 1 } } }, /inside the folder/],
+    ['absolute', { labels: '/etc/passwd' }, /inside the folder/],
+    ['other-name', { name: 'another' }, /its folder says other-name@1\.0\.0/],
+    ['other-version', { version: '2.0.0' }, /must agree/],
+    ['no-variants', { variants: {} }, /at least one variant/],
+    ['no-labels', { labels: 'labels.txt' }, /cannot read .*labels\.txt/],
+    ['two-wrong', { title: 7, inputs: [] }, /title.*inputs/],
+  ];
+  for (const [name, change] of broken) await put(root, name, '1.0.0', change);
+  await mkdir(path.join(root, 'cardless', '1.0.0'), { recursive: true });
+  await mkdir(path.join(root, 'is-a-folder', '1.0.0', 'card.yaml'), { recursive: true });
+  await put(root, 'huge', '1.0.0', `# ${'x'.repeat(70_000)}`);
+  await symlink('/nowhere', path.join(root, 'dangling'));
+  await writeFile(path.join(root, 'README.md'), 'a file is no model');
+  await mkdir(path.join(root, '.hidden'));
+  const registry = await openRegistry([root, path.join(root, 'absent')]);
+  t.strictSame(names(registry), ['good@1.0.0']);
+  const reasonFor = (name: string) =>
+    registry.problems.find((problem) => problem.path.startsWith(path.join(root, name)))?.reason ?? 'no problem';
+  for (const [name, , reason] of broken) t.match(reasonFor(name), reason, name);
+  t.match(reasonFor('cardless'), /cannot read .*card\.yaml/);
+  t.match(reasonFor('is-a-folder'), /not a file/);
+  t.match(reasonFor('huge'), /the limit is/);
+  t.match(reasonFor('dangling'), /cannot be read/);
+  t.match(reasonFor('absent'), /cannot be read/);
+  t.equal(registry.problems.length, broken.length + 5);
+});
+
+test('of two models with one name and version the earlier directory counts, and the other is reported', async (t) => {
+  const root = folderOf(t);
+  const first = await put(path.join(root, 'one'), 'a', '1.0.0');
+  const second = await put(path.join(root, 'two'), 'a', '1.0.0');
+  await put(path.join(root, 'two'), 'a', '1.1.0');
+  const registry = await openRegistry([path.join(root, 'one'), path.join(root, 'two')]);
+  t.equal(registry.find('a@1.0.0')?.directory, first);
+  t.match(registry.problems, [{ path: second, reason: /already in/ }]);
+  t.equal(registry.find('a')?.version, '1.1.0');
+});
+
+test('a reference finds the newest version, an exact one, or the newest that begins so', async (t) => {
+  const root = folderOf(t);
+  for (const version of ['1.2.0', '1.10.0', '2.0.0-beta.1', '1.9.9']) await put(root, 'a', version);
+  await put(root, 'b', '0.1.0', { task: 'count-things' });
+  const registry = await openRegistry([root]);
+  const found = (ref: string) => registry.find(ref)?.version ?? null;
+  t.equal(found('a'), '2.0.0-beta.1');
+  t.equal(found('a@1'), '1.10.0');
+  t.equal(found('a@1.2'), '1.2.0');
+  t.equal(found('a@1.9.9'), '1.9.9');
+  for (const ref of ['a@3', 'a@1.1', 'a@', 'c', '', '@1', 'a@1.2.0.0']) t.equal(found(ref), null, `"${ref}"`);
+  t.equal(registry.defaultFor('count-things')?.name, 'b');
+  t.equal(registry.defaultFor('find-things')?.version, '2.0.0-beta.1');
+  t.equal(registry.defaultFor('nothing'), null);
+});
+
+test('versions are ordered by number, a pre-release before its release', async (t) => {
+  const ordered = ['0.9.9', '1.0.0-alpha', '1.0.0-beta', '1.0.0', '1.2.0', '1.10.0'];
+  t.strictSame([...ordered].reverse().sort(compareVersions), ordered);
+  t.equal(compareVersions('1.0.0', '1.0.0'), 0);
+});
+
+test('verification names each file that is not what the card promises', async (t) => {
+  const root = folderOf(t);
+  const folder = await put(root, 'a', '1.0.0');
+  const { model } = await readCard(folder);
+  t.strictSame((await verifyModel(model)).problems, []);
+
+  const opened: string[] = [];
+  const checks = {
+    tensors: async (_: unknown, variant: { name: string }) => {
+      opened.push(variant.name);
+      throw new ShoalError('MODEL_TENSOR', 'input "x" is int8');
+    },
+    fit: () => {
+      throw new ShoalError('MODEL_INVALID', 'it does not suit');
+    },
+  };
+  t.strictSame((await verifyModel(model, checks)).problems, ['it does not suit', 'input "x" is int8']);
+  t.strictSame(opened, ['fp32']);
+
+  await writeFile(path.join(folder, 'model.onnx'), weights.toString().replace('weights', 'weightz'));
+  t.match((await verifyModel(model, checks)).problems, ['it does not suit', /has SHA-256 .* its card says/]);
+  t.equal(opened.length, 1, 'a file with a wrong hash is never opened');
+  await writeFile(path.join(folder, 'model.onnx'), 'short');
+  t.match((await verifyModel(model)).problems, [/has 5 bytes, its card says 17/]);
+  await rm(path.join(folder, 'model.onnx'));
+  await writeFile(path.join(folder, 'LICENSE'), '');
+  t.match((await verifyModel(model)).problems, [/LICENSE is missing or empty/, /model\.onnx is missing/]);
+});
+
+const task = (name: string, change: Partial<Task> = {}): Task => ({
+  name,
+  summary: '',
+  reads: 'image',
+  takesEach: false,
+  options: z.strictObject({}),
+  fit: () => undefined,
+  run: async () => [],
+  ...change,
+});
+
+const tasks = [
+  task('find-things'),
+  task('read-things', { takesEach: true }),
+  task('hear-things', { reads: 'audio' }),
+  task('pick-things', {
+    fit: () => {
+      throw new ShoalError('MODEL_INVALID', 'the card lacks params');
+    },
+  }),
+  task('lack-things'),
+];
+
+const stage = (name: string, as: string, change: Partial<StageConfig> = {}): StageConfig => ({ task: name, as, options: {}, ...change });
+const pipeline = (...stages: StageConfig[]): PipelineConfig => ({ from: ['inbox'], stages, report: { trace: 'summary' }, priority: 5 });
+
+async function things(t: Test): Promise<Registry> {
+  const root = folderOf(t);
+  for (const name of ['find', 'read', 'hear', 'pick']) await put(root, name, '1.0.0', { task: `${name}-things` });
+  await put(root, 'broken', '1.0.0', { task: 7 });
+  return openRegistry([root]);
+}
+
+test('a pipeline is resolved with models, variants, kinds of capture and defaults', async (t) => {
+  const registry = await things(t);
+  const config: PipelineConfig = {
+    ...pipeline(stage('find-things', 'regions'), stage('read-things', 'lines', { each: 'regions', model: 'read@1', options: { a: 1 } })),
+    budget_ms: 800,
+    report: { trace: 'full', when: 'true' },
+  };
+  const resolved = resolvePipelines({ signs: config, sound: pipeline(stage('hear-things', 'speech')) }, registry, tasks, {
+    sinks: ['lan'],
+    hangMs: 30_000,
+  });
+  t.strictSame(resolved.problems, []);
+  t.strictSame(resolved.pipelines[0], {
+    name: 'signs',
+    from: ['inbox'],
+    reads: ['image'],
+    stages: [
+      { as: 'regions', task: 'find-things', model: 'find@1.0.0', variant: 'fp32', options: {} },
+      { as: 'lines', task: 'read-things', model: 'read@1.0.0', variant: 'fp32', options: { a: 1 }, each: 'regions' },
+    ],
+    budgetMs: 800,
+    hangMs: 30_000,
+    priority: 5,
+    report: { trace: 'full', when: 'true' },
+    sinks: ['lan'],
+  });
+  t.match(resolved.pipelines[1], { reads: ['audio'], budgetMs: null });
+});
+
+test('every problem of every pipeline is said at once, with its path and what exists', async (t) => {
+  const registry = await things(t);
+  const problemsOf = (...stages: StageConfig[]) =>
+    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1 }).problems.map(
+      ({ path: at, found, expected }) => `${at} | ${found} | ${expected}`,
+    );
+  t.match(problemsOf(stage('fnd-things', 'a')), [
+    /^pipelines\.p\.stages\[0\]\.task \| "fnd-things" is no task \| find-things, read-things/,
+  ]);
+  t.match(problemsOf(stage('find-things', 'a', { model: 'other@2' })), [
+    /stages\[0\]\.model \| "other@2" is not installed \| find@1\.0\.0/,
+  ]);
+  t.match(problemsOf(stage('find-things', 'a', { model: 'read' })), [
+    /stages\[0\]\.model \| read@1\.0\.0 is for read-things \| .*find@1\.0\.0/,
+  ]);
+  t.match(problemsOf(stage('find-things', 'a', { variant: 'int8' })), [
+    /stages\[0\]\.variant \| find@1\.0\.0 has no variant "int8" \| fp32/,
+  ]);
+  t.match(problemsOf(stage('lack-things', 'a')), [
+    /stages\[0\]\.model \| no model named \| no model for lack-things is installed; .*broken/,
+  ]);
+  t.match(problemsOf(stage('pick-things', 'a')), [/stages\[0\]\.model \| the card lacks params/]);
+  t.match(problemsOf(stage('find-things', 'a'), stage('read-things', 'b', { each: 'c' })), [
+    /stages\[1\]\.each \| "c" is no earlier stage \| a$/,
+  ]);
+  t.match(problemsOf(stage('read-things', 'a', { each: 'a' })), [
+    /stages\[0\]\.each \| "a" is no earlier stage \| nothing: it is the first stage/,
+  ]);
+  t.match(problemsOf(stage('find-things', 'a'), stage('find-things', 'b', { each: 'a' })), [
+    /stages\[1\]\.each .* works on the whole capture/,
+  ]);
+  t.match(problemsOf(stage('find-things', 'a'), stage('find-things', 'a')), [/stages\[1\]\.as \| "a" names an earlier stage too/]);
+  t.match(problemsOf(stage('find-things', 'a'), stage('hear-things', 'b')), [/stages\[1\]\.task \| hear-things reads audio/]);
+  t.match(problemsOf(), [/pipelines\.p\.stages \| no stages/]);
+  t.equal(problemsOf(stage('fnd-things', 'a'), stage('find-things', 'a', { model: 'x' })).length, 3);
+});
+
+test('a pipeline with a problem is left out, the others stay', async (t) => {
+  const registry = await things(t);
+  const resolved = resolvePipelines(
+    { bad: pipeline(stage('nothing', 'a')), good: { ...pipeline(stage('find-things', 'a')), hang_ms: 99, sinks: [] } },
+    registry,
+    tasks,
+    { sinks: ['lan'], hangMs: 1 },
+  );
+  t.match(resolved.pipelines, [{ name: 'good', hangMs: 99, sinks: [] }]);
+  t.equal(resolved.pipelines.length, 1);
+});

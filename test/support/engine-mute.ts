@@ -1,0 +1,2 @@
+/** An engine that never says that it is ready. */
+setInterval(() => {}, 1000);

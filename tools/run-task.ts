@@ -1,0 +1,48 @@
+/**
+ * Runs one task on one file through the engine's own session and decoders, outside any daemon: for golden files, benches and tests.
+ */
+import type { Task, TaskInput } from '../src/core/contracts.js';
+import type { Model } from '../src/core/model.js';
+import type { Observation } from '../src/core/result.js';
+import { openAudio } from '../src/engine/audio.js';
+import { openImage } from '../src/engine/image.js';
+import { Session } from '../src/engine/session.js';
+
+export interface TaskRun {
+  readonly observations: Observation[];
+  /** Model runs made. */
+  readonly runs: number;
+}
+
+export interface OpenedTask {
+  /** `options` as written in a configuration; defaults are filled in. */
+  run(encoded: Uint8Array, each?: readonly Observation[], options?: Readonly<Record<string, unknown>>): Promise<TaskRun>;
+  close(): Promise<void>;
+}
+
+/** Opens the default variant of the model with one thread. */
+export async function openTask(task: Task, model: Model): Promise<OpenedTask> {
+  task.fit(model);
+  const variant = model.variants[0];
+  if (variant === undefined) throw new Error(`${model.name} has no variant`);
+  const session = await Session.open(model, variant, { threads: 1, arena: false });
+  return {
+    async run(encoded, each, options = {}) {
+      let runs = 0;
+      const input: TaskInput<unknown> = {
+        image: task.reads === 'image' ? await openImage(encoded) : null,
+        audio: task.reads === 'audio' ? openAudio(encoded) : null,
+        each: each ?? null,
+        model,
+        options: task.options.parse(options),
+        infer: (feeds) => {
+          runs++;
+          return session.run(feeds);
+        },
+        measure: async (_, work) => work(),
+      };
+      return { observations: await task.run(input), runs };
+    },
+    close: () => session.release(),
+  };
+}
