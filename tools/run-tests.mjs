@@ -1,9 +1,11 @@
 // Runs compiled tests, each file a process of its own, and says in its last line what CI reads: "N passed, N failed"
 // (and ", N skipped"). The files are started by plain Node: tap's own runner puts a loader into every process they start in
 // turn, which doubles the time of the suite and hides what environment a child really gets from us.
+// A file whose tests have all been told but whose process does not end is ended here and says what it held open: its tests
+// are judged by what they said, and what keeps a process of the product alive is a matter for tests that look at that.
 // usage: run-tests.mjs FOLDER... [-- --jobs=N --timeout=SECONDS]; a folder is taken below test/, without faults/ unless named.
 import { spawn } from 'node:child_process';
-import { chmodSync, mkdtempSync, readdirSync, rmSync, statSync } from 'node:fs';
+import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -12,6 +14,8 @@ const folders = process.argv.slice(2, split === -1 ? undefined : split);
 const option = (name, otherwise) => Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
 const jobs = option('jobs', 2);
 const timeoutS = option('timeout', 240);
+/** How long a process may take to end after its last test: a loaded board needs a few seconds. */
+const graceMs = 20_000;
 
 const files = readdirSync('test', { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
@@ -34,7 +38,8 @@ async function run(file) {
   // Processes that are killed cannot clean up; users a test gives its rights to must come through.
   const scratch = mkdtempSync(join(tmpdir(), 'shoal-test-'));
   chmodSync(scratch, 0o755);
-  const child = spawn(process.execPath, ['--enable-source-maps', join('dist', file.replace(/\.ts$/, '.js'))], {
+  const diagnosis = ['--report-on-signal', '--report-signal=SIGUSR2', '--report-filename=report.json', `--report-directory=${scratch}`];
+  const child = spawn(process.execPath, [...diagnosis, '--enable-source-maps', join('dist', file.replace(/\.ts$/, '.js'))], {
     stdio: ['ignore', 'pipe', 'pipe'],
     // A group of its own, so that what it leaves behind can be ended with it.
     detached: true,
@@ -42,8 +47,16 @@ async function run(file) {
   });
   running.set(child, scratch);
   let [stdout, stderr] = ['', ''];
+  let lingering = null;
+  let idle;
   child.stdout.setEncoding('utf8').on('data', (text) => {
     stdout += text;
+    if (/^# time=/m.test(text)) {
+      idle = setTimeout(async () => {
+        lingering = await heldOpen(child, scratch);
+        end(child);
+      }, graceMs);
+    }
   });
   child.stderr.setEncoding('utf8').on('data', (text) => {
     stderr = (stderr + text).slice(-100_000);
@@ -53,12 +66,36 @@ async function run(file) {
   const closed = new Promise((resolve) => child.once('close', resolve));
   const [code, signal] = await new Promise((resolve) => child.once('exit', (...how) => resolve(how)));
   clearTimeout(killer);
+  clearTimeout(idle);
   // What the file left running holds the pipes open.
   end(child);
   await Promise.race([closed, new Promise((resolve) => setTimeout(resolve, 5000).unref())]);
   running.delete(child);
   clear(scratch);
-  return { file, ended: signal ?? code, seconds: (Date.now() - started) / 1000, ...readTap(stdout), stderr };
+  const tap = readTap(stdout);
+  if (lingering !== null) process.stdout.write(`${file} did not end by itself; it held open:\n${lingering}\n`);
+  const ended = lingering === null ? (signal ?? code) : tap.planned === tap.tests.length ? 0 : 'an unfinished plan';
+  return { file, ended, seconds: (Date.now() - started) / 1000, ...tap, stderr };
+}
+
+/** What keeps a process alive, from its own report, or from the kernel where it cannot write one. */
+async function heldOpen(child, scratch) {
+  try {
+    process.kill(child.pid, 'SIGUSR2');
+    await new Promise((resolve) => setTimeout(resolve, 3000));
+    const report = JSON.parse(readFileSync(join(scratch, 'report.json'), 'utf8'));
+    const handles = report.libuv.filter((handle) => handle.is_active && handle.is_referenced && handle.type !== 'loop');
+    return [...handles.map((handle) => JSON.stringify(handle)), JSON.stringify(report.javascriptStack?.stack ?? [])].join('\n');
+  } catch (error) {
+    const tasks = (name) => {
+      try {
+        return readdirSync(`/proc/${child.pid}/task`).map((id) => readFileSync(`/proc/${child.pid}/task/${id}/${name}`, 'utf8').trim());
+      } catch {
+        return [];
+      }
+    };
+    return `no report (${error.message}); threads ${tasks('comm')}; waiting in ${tasks('wchan')}`;
+  }
 }
 
 function end(child) {
@@ -80,7 +117,10 @@ function clear(scratch) {
 function readTap(text) {
   const tests = [];
   let block = [];
+  let planned = null;
   for (const line of text.split('\n')) {
+    const plan = /^1\.\.(\d+)/.exec(line);
+    if (plan) planned = Number(plan[1]);
     const test = /^(not )?ok \d+ - (.*?)(?: # time=\S+)?(?: \{)?$/.exec(line);
     // What a failed test has to say follows its line, indented.
     if (block.length === 0 && /^ {2}(---|\.\.\.| )/.test(line) && tests.at(-1)?.failed) tests.at(-1).lines.push(line);
@@ -90,7 +130,7 @@ function readTap(text) {
     tests.push({ name: test[2], failed: test[1] !== undefined && !skip, skip: skip?.[1], lines: block });
     block = [];
   }
-  return { tests, rest: block };
+  return { tests, planned, rest: block };
 }
 
 function report({ file, ended, seconds, tests, rest, stderr }) {

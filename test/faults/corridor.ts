@@ -175,6 +175,7 @@ export class Corridor {
 
   async #killCore(): Promise<void> {
     await this.#spare(({ deaths }) => deaths >= 3);
+    await this.#occupy();
     const busy = this.#claimed().length > 0;
     if (await this.#daemon?.kill()) {
       this.hits.core++;
@@ -187,12 +188,22 @@ export class Corridor {
   async #killEngine(): Promise<void> {
     await this.#spare(({ crashes }) => crashes >= 1);
     await until('an engine lives', () => (this.#daemon?.engines().length ?? 0) > 0, 30_000);
+    await this.#occupy();
     const victim = this.#chance.pick(this.#daemon?.engines() ?? []);
     const busy = this.#claimed().length > 0;
     if (victim === undefined || !kill(victim)) return;
     await until('the engine is dead', () => !isAlive(victim));
     this.hits.engines++;
     if (busy) this.hits.withWork++;
+  }
+
+  /** Three blows of four fall while something is claimed, also on a machine that is never behind: captures are dropped until one is seen. */
+  async #occupy(): Promise<void> {
+    if (this.#chance.next() >= 0.75) return;
+    for (let tries = 0; tries < 200 && this.#claimed().length === 0; tries++) {
+      if (tries % 10 === 0) this.#drop();
+      await sleep(2);
+    }
   }
 
   #claimed() {
