@@ -83,6 +83,15 @@ export const limits = {
   /** One label a line; the largest alphabets have tens of thousands. */
   labelsBytesMax: 4 * 1024 * 1024,
 
+  /** An ONNX file that is read for inspection or compiling (bytes): small models are the point. */
+  onnxBytesMax: 1024 * 1024 * 1024,
+  /** Fields and packed numbers of an ONNX file, each an object here: the largest models of a board have a hundred thousand. */
+  onnxFieldsMax: 4_000_000,
+  /** Graphs within graphs (If, Loop, Scan). */
+  onnxDepthMax: 16,
+  /** Dimensions of a tensor; operators know of 5. */
+  onnxRankMax: 16,
+
   /** Captures waiting in the core over all priorities; each replayable one is a file name, not its bytes. */
   queueCapturesMax: 256,
   /** Claimed and unsettled captures per input: bounds the suspects after a crash. */

@@ -197,11 +197,14 @@ export class Corridor {
     if (busy) this.hits.withWork++;
   }
 
-  /** Three blows of four fall while something is claimed, also on a machine that is never behind: captures are dropped until one is seen. */
+  /**
+   * Three blows of four fall while something is claimed, also on a machine that is never behind: captures are dropped until one is
+   * seen. A tenth of them is left for what comes after.
+   */
   async #occupy(): Promise<void> {
     if (this.#chance.next() >= 0.75) return;
     for (let tries = 0; tries < 200 && this.#claimed().length === 0; tries++) {
-      if (tries % 10 === 0) this.#drop();
+      if (tries % 20 === 0 && this.#dropped < 0.9 * this.#plan.captures) this.#drop();
       await sleep(2);
     }
   }

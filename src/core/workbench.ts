@@ -1,0 +1,53 @@
+/**
+ * What the compiler gets from outside: it edits graphs and knows neither a runtime nor a task.
+ */
+import type { Tensors } from './tensor.js';
+
+/** Runs a model over the calibration samples through the task's own pre-processing. */
+export interface Calibrator {
+  /**
+   * `model`: ONNX bytes with the inputs of the original and any outputs. `see` gets all outputs of each run, in the order of the samples;
+   * the tensors belong to the runtime and may be used during the call only. Throws what the runtime or the task throws.
+   */
+  run(model: Uint8Array, see: (outputs: Tensors, run: number) => void): Promise<void>;
+}
+
+/** What is wrong on one sample, counted in the task's own unit: characters, boxes, lines, frames. */
+export interface SampleScore {
+  /** 0 when right; may exceed `total`. */
+  readonly errors: number;
+  /** How many there should have been. */
+  readonly total: number;
+}
+
+/** A model the evaluator is to try on the held-out samples. */
+export interface Candidate {
+  readonly name: string;
+  /** ONNX bytes. */
+  readonly model: Uint8Array;
+}
+
+export interface Spread {
+  readonly median: number;
+  readonly min: number;
+  readonly max: number;
+}
+
+export interface Evaluation {
+  readonly name: string;
+  /** One a held-out sample, against the truth where there is one, else against the original's answer. Empty when it could not run. */
+  readonly scores: readonly SampleScore[];
+  /** Milliseconds of CPU and of wall time a model run, one thread, interleaved with the other candidates. */
+  readonly cpuMs: Spread;
+  readonly wallMs: Spread;
+  /** Resident bytes it added to its process, at the peak. */
+  readonly memoryBytes: number;
+  /** Why it could not be run at all. */
+  readonly failure?: string;
+}
+
+/** Runs candidates over the held-out samples, never those of the calibration. */
+export interface Evaluator {
+  /** Accuracy and cost; the original is the first candidate. */
+  evaluate(candidates: readonly Candidate[]): Promise<readonly Evaluation[]>;
+}
