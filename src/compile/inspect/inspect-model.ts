@@ -99,7 +99,7 @@ export function inspectModel(bytes: Uint8Array, sizes: ReadonlyMap<string, numbe
 }
 
 function reportOf(value: OnnxValue, shape: Shape | null, type: number): ValueReport {
-  const name = value.otherType === null ? elementType(type).name : 'no tensor';
+  const name = type === 0 && value.otherType !== null ? 'no tensor' : elementType(type).name;
   return { name: value.name, type: name, stated: value.shape, shape };
 }
 

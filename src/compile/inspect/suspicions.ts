@@ -141,7 +141,7 @@ function flowFindings(model: OnnxModel, { flow, nodes, sparse }: Census): Findin
   const strings = [...model.graph.inputs, ...model.graph.outputs].filter(({ type }) => type === dataType.string);
   if (strings.length > 0)
     found.push(warning('string_input', `text as input or output ("${strings[0]?.name}"): no task of Shoal feeds or reads it`));
-  const others = [...model.graph.inputs, ...model.graph.outputs].filter(({ otherType }) => otherType !== null);
+  const others = [...model.graph.inputs, ...model.graph.outputs].filter(({ otherType, type }) => otherType !== null && type === 0);
   if (others.length > 0)
     found.push(warning('no_tensor', `inputs or outputs that are no tensors ("${others[0]?.name}"): no task of Shoal feeds or reads them`));
   return found;
