@@ -82,7 +82,7 @@ test('the JSON has what the text has, for a file outside any folder of models', 
     sha256: /^[0-9a-f]{64}$/,
     inputs: [{ name: 'x', type: 'float32', shape: [1, 3, 640, 640] }],
     outputs: [{ shape: [1, 1, 640, 640] }],
-    opsets: { 'ai.onnx': 11 },
+    opsets: { 'ai.onnx': Number },
     findings: [],
   });
   t.equal(report.dimensions.filter(({ assumed }: { assumed: boolean }) => assumed).length, 1);
