@@ -1,5 +1,5 @@
 /**
- * `shoal models list | verify`: which models this board has, and whether they are what their cards say.
+ * `shoal models list | verify | inspect`: which models this board has, whether they are what their cards say, and what is in a file.
  */
 import { Command } from 'commander';
 import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
@@ -7,6 +7,7 @@ import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
 import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
+import { inspectCommand } from './models-inspect.js';
 import { renderTable } from './table.js';
 
 /** What opening a variant in a process of its own came to. */
@@ -50,7 +51,11 @@ export function modelsCommand(context: ModelsContext): Command {
     .action(async (refs: string[], options: Options & { filesOnly?: true }) => {
       await verifyAll(context, refs, options);
     });
-  return new Command('models').description('show or verify the models of this board').addCommand(list).addCommand(verify);
+  return new Command('models')
+    .description('show, verify or inspect models')
+    .addCommand(list)
+    .addCommand(verify)
+    .addCommand(inspectCommand(context));
 }
 
 function open(context: ModelsContext, { dir }: Options): Promise<Registry> {
