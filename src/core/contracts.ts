@@ -10,6 +10,7 @@ import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
 import type { Tensors } from './tensor.js';
+import type { SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
 
@@ -326,6 +327,13 @@ export interface TaskInput<Options> {
   measure<T>(phase: 'preprocess' | 'postprocess', work: () => T | Promise<T>): Promise<T>;
 }
 
+/** Compares two answers of a task on one capture; pure. `reference` is the truth, or another model's answer. */
+export interface TaskMetric {
+  /** What is counted, in the plural: `characters, spaces ignored`. */
+  readonly name: string;
+  score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
+}
+
 export interface Task<Options = unknown> {
   /** Verb-object. */
   readonly name: string;
@@ -334,6 +342,10 @@ export interface Task<Options = unknown> {
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
   readonly options: z.ZodType<Options>;
+  /** What decides whether a variant is as good as another. */
+  readonly metric: TaskMetric;
+  /** A second look at the same answers, reported beside the first, never decisive. */
+  readonly alsoMetric?: TaskMetric;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
   /** Pure but for the ports. Throws ShoalError. */

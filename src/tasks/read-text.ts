@@ -20,6 +20,7 @@ import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { floats } from '../core/tensor.js';
+import { characterErrors, characterErrorsWithSpaces } from './character-errors.js';
 import { decodeCtc } from './ctc.js';
 import { onlyTensor, readParams } from './model-params.js';
 import { cropQuad } from './perspective.js';
@@ -77,6 +78,8 @@ export const readText: Task<ReadTextOptions> = {
   reads: 'image',
   takesEach: true,
   options,
+  metric: characterErrors,
+  alsoMetric: characterErrorsWithSpaces,
   fit(model) {
     const { height } = readParams(params, model);
     onlyTensor(model, 'inputs', [null, 3, height, null]);

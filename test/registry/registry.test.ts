@@ -163,6 +163,7 @@ const task = (name: string, change: Partial<Task> = {}): Task => ({
   reads: 'image',
   takesEach: false,
   options: z.strictObject({}),
+  metric: { name: 'none', score: () => ({ errors: 0, total: 0 }) },
   fit: () => undefined,
   run: async () => [],
   ...change,
