@@ -91,6 +91,10 @@ export const limits = {
   onnxDepthMax: 16,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
+  /** Elements of a constant that is computed at compile time, unless it replaces one as large: shapes and indices are far smaller. */
+  foldElementsMax: 1024,
+  /** Rounds of the passes over a graph: each round folds at least one node of a chain, real models need four. */
+  compilePassRoundsMax: 64,
 
   /** Captures waiting in the core over all priorities; each replayable one is a file name, not its bytes. */
   queueCapturesMax: 256,

@@ -54,10 +54,6 @@ export const cardSchema = z.strictObject({
         .optional()
         .describe('Of the package archive.'),
       files: z.record(inside, inside).optional().describe('File here: path inside the package.'),
-      passes: z
-        .array(z.enum(['fuse-hard-swish']))
-        .default([])
-        .describe('What is done to the ONNX files after they are taken out, in order; hashes are of what comes out.'),
       upstream: z.url().describe('Where the model was made.'),
       note: text.optional().describe('For a person: who trained it, which release.'),
     })
@@ -65,7 +61,15 @@ export const cardSchema = z.strictObject({
       message: 'package, integrity and files belong together',
     }),
   variants: z
-    .record(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/), z.strictObject({ file: inside, sha256, bytes: z.int().positive() }))
+    .record(
+      z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/),
+      z.strictObject({
+        file: inside,
+        sha256,
+        bytes: z.int().positive(),
+        recipe: inside.optional().describe('How the file is made from the one as shipped; without it the file is as shipped.'),
+      }),
+    )
     .refine((variants) => Object.keys(variants).length > 0, { message: 'at least one variant is needed' })
     .describe('The first is the default.'),
   inputs: z.array(tensor).min(1).max(32),
