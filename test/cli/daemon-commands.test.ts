@@ -97,6 +97,7 @@ async function daemon(t: Test): Promise<string> {
   const { payload: _payload, trace: _trace, deliveries: _deliveries, ...row } = stored;
   const server = createHttpServer(httpOptions.parse({ enabled: false }), {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
+    variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
     health,
     state: health,
     metrics: new PromMetrics(),
@@ -251,6 +252,7 @@ test('a board that is too small, too old or too hot is told so', async (t) => {
     platform: 'linux',
     board: {
       model: null,
+      cpu: null,
       arch: 'arm64',
       kernel: null,
       cores: 4,

@@ -52,6 +52,7 @@ async function put(root: string, name: string, version: string, change: Record<s
   return folder;
 }
 
+const policy = { mode: 'pinned', board: 'x64', tuning: { state: 'none', reason: 'a test' } } as const;
 const folderOf = (t: Test) => t.testdir();
 const names = (registry: Registry) => registry.list().map((model) => `${model.name}@${model.version}`);
 
@@ -241,6 +242,7 @@ test('a pipeline is resolved with models, variants, kinds of capture and default
   const resolved = resolvePipelines({ signs: config, sound: pipeline(stage('hear-things', 'speech')) }, registry, tasks, {
     sinks: ['lan'],
     hangMs: 30_000,
+    policy,
   });
   t.strictSame(resolved.problems, []);
   t.strictSame(resolved.pipelines[0], {
@@ -263,7 +265,7 @@ test('a pipeline is resolved with models, variants, kinds of capture and default
 test('every problem of every pipeline is said at once, with its path and what exists', async (t) => {
   const registry = await things(t);
   const problemsOf = (...stages: StageConfig[]) =>
-    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1 }).problems.map(
+    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1, policy }).problems.map(
       ({ path: at, found, expected }) => `${at} | ${found} | ${expected}`,
     );
   t.match(problemsOf(stage('fnd-things', 'a')), [
@@ -303,7 +305,7 @@ test('a pipeline with a problem is left out, the others stay', async (t) => {
     { bad: pipeline(stage('nothing', 'a')), good: { ...pipeline(stage('find-things', 'a')), hang_ms: 99, sinks: [] } },
     registry,
     tasks,
-    { sinks: ['lan'], hangMs: 1 },
+    { sinks: ['lan'], hangMs: 1, policy },
   );
   t.match(resolved.pipelines, [{ name: 'good', hangMs: 99, sinks: [] }]);
   t.equal(resolved.pipelines.length, 1);
