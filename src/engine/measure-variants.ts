@@ -11,6 +11,7 @@ import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { asVariant, type Model } from '../core/model.js';
 import type { Measurement, MeasureRequest, VariantRuns } from './measure-protocol.js';
+import { selfTest } from './self-test.js';
 import { Session } from './session.js';
 
 interface Opened {
@@ -31,11 +32,15 @@ export class VariantMeasure {
     this.#task = task;
   }
 
-  /** Opens every variant and runs each twice, unmeasured: the first run of a session lays out its memory. */
+  /**
+   * Opens every variant and runs each twice, unmeasured: the first run of a session lays out its memory. Decoder and runtime are loaded
+   * before, as in an engine, and so are no variant's.
+   */
   async open(): Promise<void> {
     const { model, variants, capture } = this.#request;
     this.#encoded = await readFile(capture);
     await this.#decode();
+    await selfTest();
     this.#residentBytes = process.memoryUsage.rss();
     for (const name of variants) this.#opened.push(await this.#openVariant(model, name));
     for (const opened of this.#opened) {

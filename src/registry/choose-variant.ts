@@ -34,7 +34,8 @@ export function chooseVariant(model: Model, { mode, board, tuning }: VariantPoli
   const found = tuningOf(model, tuning);
   if (typeof found === 'string') return { ...pinned, reason: `${pinned.reason}, since ${found}` };
   const variant = model.variants.find(({ name }) => name === found.winner);
-  return variant === undefined ? pinned : { variant, by: 'auto', reason: found.reason };
+  const where = found.measured_on === undefined ? '' : ' (as imported from another board of the class)';
+  return variant === undefined ? pinned : { variant, by: 'auto', reason: `${found.reason}${where}` };
 }
 
 function pinnedVariant(model: Model, board: BoardClass): VariantChoice | null {

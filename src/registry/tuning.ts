@@ -38,6 +38,8 @@ const variantTuning = z.strictObject({
 const modelTuning = z
   .strictObject({
     measured_at: z.iso.datetime(),
+    /** Where the figures come from, when they were imported from another board of the class. */
+    measured_on: boardFingerprint.optional(),
     /** What the others are compared with. */
     reference: word,
     winner: word,
@@ -53,8 +55,6 @@ export const tuneFile = z.strictObject({
   shoal: word,
   /** The board it counts for. */
   board: boardFingerprint,
-  /** Where the figures come from, when they were imported from another board of the class. */
-  measured_on: boardFingerprint.optional(),
   /** By `name@version`. */
   models: z.record(word, modelTuning),
 });
@@ -85,7 +85,9 @@ export async function readTuning(file: string, board: BoardFingerprint): Promise
 /** The content, null when there is no such file, or a sentence on what is wrong with it. */
 export async function parseTuneFile(file: string): Promise<TuneFile | string | null> {
   try {
-    const { size } = await stat(file);
+    const found = await stat(file);
+    if (!found.isFile()) return `${file} is no file`;
+    const { size } = found;
     if (size > limits.tuneBytesMax) return `${file} is no tuning: it has ${size} bytes, the limit is ${limits.tuneBytesMax}`;
     const parsed = tuneFile.safeParse(JSON.parse(await readFile(file, 'utf8')));
     if (parsed.success) return parsed.data;
