@@ -15,6 +15,11 @@ import { type BoardFingerprint, fingerprintOf } from '../registry/fingerprint.js
 import { openRegistry, type Registry } from '../registry/registry.js';
 import type { CommandContext } from './command-context.js';
 
+export interface ModelsPlaceContext extends CommandContext {
+  /** Folders that are looked through when none is named; the bundled models come last. */
+  readonly modelsDirectories: readonly string[];
+}
+
 export interface PlaceOptions {
   readonly config?: string;
   readonly dir?: readonly string[];
@@ -34,7 +39,7 @@ export const usualStateDir = (): string => process.env.STATE_DIRECTORY?.split(':
 
 /** Throws CONFIG_INVALID for a named configuration that is bad. */
 export async function openModelsSetting(
-  context: CommandContext & { readonly modelsDirectories: readonly string[] },
+  context: ModelsPlaceContext,
   { config, dir, stateDir }: PlaceOptions,
 ): Promise<ModelsSetting> {
   const settings = config === undefined ? await usualSettings(context) : await load(config, context);

@@ -6,9 +6,8 @@ import { Command } from 'commander';
 import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
-import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
-import { openModelsSetting, type PlaceOptions } from './models-setting.js';
+import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from './models-setting.js';
 import { modelsJson, modelsText } from './models-text.js';
 import { tuneCommand } from './tune.js';
 
@@ -21,9 +20,7 @@ export interface ModelProbe {
   readonly loadMs: number;
 }
 
-export interface ModelsContext extends CommandContext {
-  /** Folders that are looked through when none is named; the bundled models come last. */
-  readonly modelsDirectories: readonly string[];
+export interface ModelsContext extends ModelsPlaceContext {
   /** Throws when a card does not suit its task. */
   readonly fitModel: (model: ModelFacts) => void;
   /** Opens every variant in an engine. */

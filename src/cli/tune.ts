@@ -15,8 +15,7 @@ import { createLog } from '../ops/log.js';
 import { resolvePipelines } from '../registry/resolve.js';
 import { type TuneFile, tuneFileIn } from '../registry/tuning.js';
 import { Exit, exitCodes } from './exit.js';
-import type { ModelsContext } from './models.js';
-import { type ModelsSetting, openModelsSetting, type PlaceOptions } from './models-setting.js';
+import { type ModelsPlaceContext, type ModelsSetting, openModelsSetting, type PlaceOptions } from './models-setting.js';
 import { measureModel, type TuneEffort } from './tune/measure-model.js';
 import { emptyTuning, importTuning, readTuneFile } from './tune/tune-exchange.js';
 import { tuningText } from './tune/tune-text.js';
@@ -29,7 +28,7 @@ interface TuneOptions extends PlaceOptions {
   readonly import?: string;
 }
 
-export function tuneCommand(context: ModelsContext): Command {
+export function tuneCommand(context: ModelsPlaceContext): Command {
   return new Command('tune')
     .description('measure every variant on this board and keep which one wins, for "variants: auto"')
     .argument('[models...]', 'name or name@version; without one those that the pipelines use, or all')
@@ -51,7 +50,7 @@ export function tuneCommand(context: ModelsContext): Command {
     });
 }
 
-async function tune(context: ModelsContext, setting: ModelsSetting, refs: readonly string[], options: TuneOptions): Promise<void> {
+async function tune(context: ModelsPlaceContext, setting: ModelsSetting, refs: readonly string[], options: TuneOptions): Promise<void> {
   const models = wanted(context, setting, refs);
   if (models.length === 0)
     throw new ShoalError('MODEL_MISSING', 'there are no models to measure; "shoal models list" shows those there are');
@@ -80,7 +79,7 @@ async function tune(context: ModelsContext, setting: ModelsSetting, refs: readon
   if (failed.length > 0) throw new Exit(exitCodes.failed);
 }
 
-function wanted({ parts }: ModelsContext, { registry, settings, policy }: ModelsSetting, refs: readonly string[]): readonly Model[] {
+function wanted({ parts }: ModelsPlaceContext, { registry, settings, policy }: ModelsSetting, refs: readonly string[]): readonly Model[] {
   if (refs.length > 0) {
     return refs.map((ref) => {
       const model = registry.find(ref);
@@ -101,7 +100,7 @@ function effortOf({ engine }: ModelsSetting, { threads, seconds: each }: TuneOpt
 }
 
 /** What is known of this board already; of another board nothing is. */
-function known({ version }: ModelsContext, { policy, board }: ModelsSetting): TuneFile {
+function known({ version }: ModelsPlaceContext, { policy, board }: ModelsSetting): TuneFile {
   return policy.tuning.state === 'usable' ? { ...policy.tuning.file, shoal: version, board } : emptyTuning(board, version);
 }
 
@@ -116,7 +115,7 @@ async function save({ stateDir }: ModelsSetting, tuning: TuneFile): Promise<void
   }
 }
 
-async function exportTuning(context: ModelsContext, { policy, board }: ModelsSetting, target: string): Promise<void> {
+async function exportTuning(context: ModelsPlaceContext, { policy, board }: ModelsSetting, target: string): Promise<void> {
   const { tuning } = policy;
   if (tuning.state !== 'usable') throw new ShoalError('USAGE', `there is nothing to export: ${tuning.reason}`);
   await writeDurably(target, `${JSON.stringify(tuning.file, null, 1)}\n`, 0o644).catch((error: unknown) => {
@@ -125,7 +124,7 @@ async function exportTuning(context: ModelsContext, { policy, board }: ModelsSet
   context.stdout.write(`${target}: ${Object.keys(tuning.file.models).length} models, for boards of the class ${board.class}\n`);
 }
 
-async function takeTuning(context: ModelsContext, setting: ModelsSetting, source: string, json: boolean): Promise<void> {
+async function takeTuning(context: ModelsPlaceContext, setting: ModelsSetting, source: string, json: boolean): Promise<void> {
   const { file, taken, leftOut, differs } = importTuning(await readTuneFile(source), known(context, setting), setting.registry);
   if (taken.length > 0) await save(setting, file);
   if (json) context.stdout.write(`${JSON.stringify({ taken, left_out: leftOut, differs })}\n`);

@@ -302,7 +302,7 @@ test('models are listed and verified from their cards; a changed file is found o
   const names = readdirSync(bundled);
   const listed = await run(['models', 'list'], { modelsDirectories: [bundled] });
   t.equal(listed.code, 0);
-  for (const name of names) t.match(listed.out, new RegExp(`^${name}@\\S+ +\\S+ +\\S+ +[\\d.]+ MB +\\S+`, 'm'));
+  for (const name of names) t.match(listed.out, new RegExp(`^${name}@\\S+ +\\S+ +\\S+ +pinned +[\\d.]+ MB +- +\\S+`, 'm'));
   t.match(await run(['models', 'verify', '--files-only'], { modelsDirectories: [bundled] }), {
     code: 0,
     out: new RegExp(`^ok +${names[0]}@`, 'm'),
