@@ -38,10 +38,7 @@ export interface ModelsSetting {
 export const usualStateDir = (): string => process.env.STATE_DIRECTORY?.split(':', 1)[0] || '/var/lib/shoal';
 
 /** Throws CONFIG_INVALID for a named configuration that is bad. */
-export async function openModelsSetting(
-  context: ModelsPlaceContext,
-  { config, dir, stateDir }: PlaceOptions,
-): Promise<ModelsSetting> {
+export async function openModelsSetting(context: ModelsPlaceContext, { config, dir, stateDir }: PlaceOptions): Promise<ModelsSetting> {
   const settings = config === undefined ? await usualSettings(context) : await load(config, context);
   const directories = dir ?? [...(settings?.paths.models_dirs ?? []), ...context.modelsDirectories];
   const board = fingerprintOf(readNature(), runtimeVersion());

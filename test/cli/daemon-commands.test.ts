@@ -233,7 +233,20 @@ test('doctor reads this machine, and its exit code follows its verdict', async (
   t.equal(good.code, ok ? 0 : 1);
   t.strictSame(
     checks.map(({ check }) => check),
-    ['system', 'node', 'glibc', 'cores', 'cpu features', 'memory', 'page size', 'disk', 'heat and power', 'clock', 'model runtime'],
+    [
+      'system',
+      'node',
+      'glibc',
+      'cores',
+      'cpu features',
+      'memory',
+      'page size',
+      'disk',
+      'heat and power',
+      'clock',
+      'model runtime',
+      'variants',
+    ],
   );
   for (const { check, state, advice } of checks)
     t.equal(advice === undefined, state === 'ok', `${check}: advice exactly where it is needed`);
