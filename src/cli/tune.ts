@@ -11,6 +11,7 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
 import { readCapacity } from '../engine/capacity.js';
+import { readThermal } from '../ops/board.js';
 import { createLog } from '../ops/log.js';
 import { resolvePipelines } from '../registry/resolve.js';
 import { type TuneFile, tuneFileIn } from '../registry/tuning.js';
@@ -55,6 +56,8 @@ async function tune(context: ModelsPlaceContext, setting: ModelsSetting, refs: r
   if (models.length === 0)
     throw new ShoalError('MODEL_MISSING', 'there are no models to measure; "shoal models list" shows those there are');
   const log = createLog({ level: 'error', format: 'text' });
+  const { reasons } = readThermal();
+  if (reasons.length > 0) context.stderr.write(`shoal: the figures will be those of a slowed board: ${reasons.join('; ')}\n`);
   const failed: { model: string; reason: string }[] = [];
   let file = known(context, setting);
   for (const model of models) {
