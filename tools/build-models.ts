@@ -91,8 +91,8 @@ async function versionFolders(directory: string): Promise<string[]> {
   return folders;
 }
 
-/** The root folder of the unpacked archive. */
-async function unpack(name: string, integrity: string, scratch: string, packs: string | undefined): Promise<string> {
+/** The root folder of the unpacked archive, below `scratch`. Throws when the archive is not the one of that integrity. */
+export async function unpack(name: string, integrity: string, scratch: string, packs?: string): Promise<string> {
   const archive = packs === undefined ? await fetchPackage(name, scratch) : path.join(packs, archiveName(name));
   const found = `sha512-${createHash('sha512')
     .update(await readFile(archive))

@@ -10,6 +10,7 @@ import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
 import type { Tensors } from './tensor.js';
+import type { SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
 
@@ -118,6 +119,8 @@ export interface Topics {
   readonly status: string;
   readonly info: string;
   readonly health: string;
+  /** What this device can do and what it costs here. */
+  readonly models: string;
   result(pipeline: string, input: string): string;
   /** The same results, delayed by an absent sink. */
   backlog(pipeline: string, input: string): string;
@@ -191,6 +194,8 @@ export interface SinkContext extends Surroundings {
   connection(name: string): Connection;
   /** Versions and hashes for the retained `info` message. */
   info(): Readonly<Record<string, unknown>>;
+  /** For the retained `models` message. */
+  models(): Readonly<Record<string, unknown>>;
   /** Numbers for the `health` message. */
   vitals(): Readonly<Record<string, unknown>>;
 }
@@ -326,6 +331,13 @@ export interface TaskInput<Options> {
   measure<T>(phase: 'preprocess' | 'postprocess', work: () => T | Promise<T>): Promise<T>;
 }
 
+/** Compares two answers of a task on one capture; pure. `reference` is the truth, or another model's answer. */
+export interface TaskMetric {
+  /** What is counted, in the plural: `characters, spaces ignored`. */
+  readonly name: string;
+  score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
+}
+
 export interface Task<Options = unknown> {
   /** Verb-object. */
   readonly name: string;
@@ -334,6 +346,10 @@ export interface Task<Options = unknown> {
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
   readonly options: z.ZodType<Options>;
+  /** What decides whether a variant is as good as another. */
+  readonly metric: TaskMetric;
+  /** A second look at the same answers, reported beside the first, never decisive. */
+  readonly alsoMetric?: TaskMetric;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
   /** Pure but for the ports. Throws ShoalError. */

@@ -37,6 +37,8 @@ export interface Evaluation {
   readonly name: string;
   /** One a held-out sample, against the truth where there is one, else against the original's answer. Empty when it could not run. */
   readonly scores: readonly SampleScore[];
+  /** By the task's second metric, where it has one; reported, never decisive. */
+  readonly also?: readonly SampleScore[];
   /** Milliseconds of CPU and of wall time a model run, one thread, interleaved with the other candidates. */
   readonly cpuMs: Spread;
   readonly wallMs: Spread;

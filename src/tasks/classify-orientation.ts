@@ -15,6 +15,7 @@ import { ShoalError } from '../core/errors.js';
 import { modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { floats } from '../core/tensor.js';
+import { differentLabels } from './different-labels.js';
 import { onlyTensor, readParams } from './model-params.js';
 import { cropQuad } from './perspective.js';
 import { quadBox, requireImage, type TextLine, textLines, turned } from './text-lines.js';
@@ -44,6 +45,7 @@ export const classifyOrientation: Task<ClassifyOrientationOptions> = {
   reads: 'image',
   takesEach: true,
   options,
+  metric: differentLabels,
   fit(model) {
     const { height, width } = readParams(params, model);
     onlyTensor(model, 'inputs', [null, 3, height, width]);

@@ -19,6 +19,7 @@ import type { Observation } from '../core/result.js';
 import { floats } from '../core/tensor.js';
 import { blazefaceAnchors, boxValues, type Candidate, decodeBlazeface, keyPointNames } from './blazeface.js';
 import { type Level, pyramid, type Tile, tilePixels, tilesOf } from './image-tiles.js';
+import { unmatchedBoxes } from './unmatched-boxes.js';
 import { weightedNms } from './weighted-nms.js';
 
 const options = z.strictObject({
@@ -211,6 +212,7 @@ export const detectFaces: Task<Options> = {
   reads: 'image',
   takesEach: false,
   options,
+  metric: unmatchedBoxes,
   fit,
   run,
 };

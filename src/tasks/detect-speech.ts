@@ -11,6 +11,7 @@ import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { elements, floats, type Tensor } from '../core/tensor.js';
+import { differentFrames } from './different-frames.js';
 import { type SpeechSegment, speechSegments } from './speech-segments.js';
 
 const options = z.strictObject({
@@ -120,6 +121,7 @@ export const detectSpeech: Task<Options> = {
   reads: 'audio',
   takesEach: false,
   options,
+  metric: differentFrames,
   fit,
   run,
 };

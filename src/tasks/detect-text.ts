@@ -20,6 +20,7 @@ import { onlyTensor, readParams } from './model-params.js';
 import { readingOrder } from './reading-order.js';
 import { type TextBox, textBoxes } from './text-boxes.js';
 import { quadBox, requireImage } from './text-lines.js';
+import { unmatchedBoxes } from './unmatched-boxes.js';
 
 const options = z.strictObject({
   max_side_px: z
@@ -60,6 +61,7 @@ export const detectText: Task<DetectTextOptions> = {
   reads: 'image',
   takesEach: false,
   options,
+  metric: unmatchedBoxes,
   fit(model) {
     readParams(params, model);
     onlyTensor(model, 'inputs', [1, 3, null, null]);

@@ -7,7 +7,11 @@ import type { Observation } from '../../src/core/result.js';
 import { floats, type Tensor } from '../../src/core/tensor.js';
 
 function task<Options>(name: string, options: z.ZodType<Options>, run: (input: TaskInput<Options>) => Promise<Observation[]>): Task {
-  const made: Task<Options> = { name, summary: 'for tests', reads: 'image', takesEach: false, options, fit: () => {}, run };
+  const metric = {
+    name: 'observations too many or too few',
+    score: (a: readonly unknown[], b: readonly unknown[]) => ({ errors: Math.abs(a.length - b.length), total: a.length }),
+  };
+  const made: Task<Options> = { name, summary: 'for tests', reads: 'image', takesEach: false, options, metric, fit: () => {}, run };
   return made as Task;
 }
 

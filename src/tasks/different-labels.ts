@@ -1,0 +1,17 @@
+/** Observations whose label is another than the reference has for the same thing (`of`), or that only one of the two answers has. */
+import type { TaskMetric } from '../core/contracts.js';
+import type { Observation } from '../core/result.js';
+
+export const differentLabels: TaskMetric = {
+  name: 'labels that differ',
+  score(reference, found) {
+    const expected = labels(reference);
+    const answered = labels(found);
+    const keys = [...new Set([...expected.keys(), ...answered.keys()])];
+    return { errors: keys.filter((key) => expected.get(key) !== answered.get(key)).length, total: expected.size };
+  },
+};
+
+function labels(observations: readonly Observation[]): Map<number, string> {
+  return new Map(observations.map(({ of = -1, label = '' }) => [of, label]));
+}

@@ -1,0 +1,52 @@
+/**
+ * Places that one answer has and the other has not: misses plus extras, where two places are the same from an intersection over
+ * union of 0.5, each matched once, the best overlaps first.
+ *
+ * Quads are compared as polygons, and as their boxes only where one of the two has no quad. Coordinates are shares of the image, and
+ * an overlap is the same in shares as in pixels. Observations without a place never match. Scores and labels do not count.
+ */
+import type { TaskMetric } from '../core/contracts.js';
+import type { Observation } from '../core/result.js';
+import { overlap, type Polygon } from './polygon-overlap.js';
+import { boxQuad, quadBox } from './text-lines.js';
+
+const leastOverlap = 0.5;
+
+export const unmatchedBoxes: TaskMetric = {
+  name: 'boxes not matched at IoU 0.5',
+  score(reference, found) {
+    const matched = matches(reference, found);
+    return { errors: reference.length + found.length - 2 * matched, total: reference.length };
+  },
+};
+
+function matches(reference: readonly Observation[], found: readonly Observation[]): number {
+  const pairs: { readonly i: number; readonly j: number; readonly iou: number }[] = [];
+  for (const [i, a] of reference.entries()) {
+    for (const [j, b] of found.entries()) {
+      const iou = similarity(a, b);
+      if (iou >= leastOverlap) pairs.push({ i, j, iou });
+    }
+  }
+  pairs.sort((a, b) => b.iou - a.iou || a.i - b.i || a.j - b.j);
+  const usedReference = new Set<number>();
+  const usedFound = new Set<number>();
+  for (const { i, j } of pairs) {
+    if (usedReference.has(i) || usedFound.has(j)) continue;
+    usedReference.add(i);
+    usedFound.add(j);
+  }
+  return usedReference.size;
+}
+
+function similarity(a: Observation, b: Observation): number {
+  const asQuads = a.quad !== undefined && b.quad !== undefined;
+  const [one, other] = [place(a, asQuads), place(b, asQuads)];
+  return one === null || other === null ? 0 : overlap(one, other);
+}
+
+function place({ quad, box }: Observation, asQuad: boolean): Polygon | null {
+  if (asQuad && quad !== undefined) return quad;
+  const enclosing = box ?? (quad === undefined ? undefined : quadBox(quad));
+  return enclosing === undefined ? null : boxQuad(enclosing);
+}
