@@ -89,6 +89,8 @@ export const limits = {
   onnxFieldsMax: 4_000_000,
   /** Graphs within graphs (If, Loop, Scan). */
   onnxDepthMax: 16,
+  /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */
+  histogramBinsMax: 2048,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
 
