@@ -32,9 +32,12 @@ function hasSetpriv(log: Log): Promise<boolean> {
   return setpriv;
 }
 
-/** Forks `entry` (absolute path of a module). Its stdin and stdout are closed, its stderr is a pipe. */
-export async function spawnEngine(entry: string, log: Log): Promise<ChildProcess> {
-  const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4'];
+/**
+ * Forks `entry` (absolute path of a module). Its stdin and stdout are closed, its stderr is a pipe. `node` are more flags for Node;
+ * a heap size among them counts instead of an engine's.
+ */
+export async function spawnEngine(entry: string, log: Log, node: readonly string[] = []): Promise<ChildProcess> {
+  const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4', ...node];
   const bound = await hasSetpriv(log);
   const child = fork(entry, [], {
     execPath: bound ? 'setpriv' : process.execPath,
