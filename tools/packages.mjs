@@ -1,11 +1,20 @@
-// Installs the Debian packages a test or benchmark uses, when a command of theirs is missing and we are root.
+// Installs the Debian packages a test or benchmark uses, when a command or font of theirs is missing and we are root.
 // usage: packages.mjs PACKAGE...
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
 const commands = { mosquitto: 'mosquitto', 'mosquitto-clients': 'mosquitto_sub', 'espeak-ng': 'espeak-ng', strace: 'strace' };
+const fonts = {
+  'fonts-dejavu-core': 'truetype/dejavu/DejaVuSerif.ttf',
+  'fonts-liberation': 'truetype/liberation/LiberationSerif-Regular.ttf',
+  'fonts-freefont-ttf': 'truetype/freefont/FreeSerif.ttf',
+  'fonts-lato': 'truetype/lato/Lato-Regular.ttf',
+  'fonts-open-sans': 'truetype/open-sans/OpenSans-Regular.ttf',
+};
 const places = ['/usr/bin', '/usr/sbin', '/bin', '/sbin', '/usr/local/bin', '/usr/local/sbin'];
-const missing = process.argv.slice(2).filter((name) => !places.some((place) => existsSync(`${place}/${commands[name] ?? name}`)));
+const present = (name) =>
+  name in fonts ? existsSync(`/usr/share/fonts/${fonts[name]}`) : places.some((place) => existsSync(`${place}/${commands[name] ?? name}`));
+const missing = process.argv.slice(2).filter((name) => !present(name));
 
 if (missing.length > 0) {
   if (process.getuid?.() !== 0) {

@@ -4,7 +4,7 @@
  * Guarantees: after any edit made through it `producer`, `users` and `constant` tell the truth; new names are free and the same on every run.
  * A tensor used inside a subgraph (If, Loop, Scan) counts as used by the node that holds it. Deliberately edits the main graph only: passes leave subgraphs alone.
  */
-import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor } from './onnx/model.js';
+import type { OnnxGraph, OnnxModel, OnnxNode, OnnxTensor, OnnxValue } from './onnx/model.js';
 import { floatsOf, tensorOf } from './onnx/values.js';
 
 type Elements = Parameters<typeof tensorOf>[1];
@@ -17,7 +17,10 @@ export class Graph {
   /** Names used within the subgraphs of a node. */
   readonly #inner = new Map<OnnxNode, readonly string[]>();
   readonly #outputs: ReadonlySet<string>;
-  readonly #inputs: ReadonlySet<string>;
+  readonly #inputs: Set<string>;
+  /** As the file states them. */
+  readonly #shapes: ReadonlyMap<string, OnnxValue['shape']>;
+  readonly #nodeNames: ReadonlySet<string>;
   #names = 0;
 
   /** Edits `model` in place. */
@@ -25,6 +28,9 @@ export class Graph {
     this.model = model;
     this.#outputs = new Set(model.graph.outputs.map(({ name }) => name));
     this.#inputs = new Set(model.graph.inputs.map(({ name }) => name));
+    const { inputs, outputs, values, nodes } = model.graph;
+    this.#nodeNames = new Set(nodes.map(({ name }) => name));
+    this.#shapes = new Map([...inputs, ...outputs, ...values].map(({ name, shape }) => [name, shape]));
     for (const tensor of model.graph.initializers) this.#constants.set(tensor.name, tensor);
     for (const node of model.graph.nodes) this.#link(node);
   }
@@ -77,6 +83,29 @@ export class Graph {
     return values?.length === 1 ? values[0] : undefined;
   }
 
+  /** The shape that the file states for a tensor, null where it states none. */
+  statedShape(name: string): OnnxValue['shape'] {
+    return this.#shapes.get(name) ?? null;
+  }
+
+  /** Takes initializers out of the inputs of the graph, so that no caller can feed others. Answers how many. */
+  freeze(): number {
+    const { graph } = this.model;
+    const before = graph.inputs.length;
+    graph.inputs = graph.inputs.filter(({ name }) => !this.#constants.has(name));
+    for (const name of this.#constants.keys()) this.#inputs.delete(name);
+    return before - graph.inputs.length;
+  }
+
+  /** Puts a constant in the place of a node's only output, under the same name. */
+  becomeConstant(node: OnnxNode, tensor: OnnxTensor): void {
+    const [name = ''] = node.outputs;
+    const constant = { ...tensor, name };
+    this.remove(node);
+    this.model.graph.initializers.push(constant);
+    this.#constants.set(name, constant);
+  }
+
   /** A new initializer with a free name that begins with `stem`; takes the bytes over. */
   addConstant(stem: string, elements: Elements, dims: readonly number[]): string {
     const name = this.freshName(stem);
@@ -86,10 +115,12 @@ export class Graph {
     return name;
   }
 
+  /** A name that no tensor has and no node of the file had. */
   freshName(stem: string): string {
     for (;;) {
       const name = `${stem}_${this.#names++}`;
-      if (!this.#producers.has(name) && !this.#constants.has(name) && !this.#inputs.has(name) && !this.#users.has(name)) return name;
+      const tensor = this.#producers.has(name) || this.#constants.has(name) || this.#inputs.has(name) || this.#users.has(name);
+      if (!tensor && !this.#nodeNames.has(name)) return name;
     }
   }
 

@@ -89,8 +89,14 @@ export const limits = {
   onnxFieldsMax: 4_000_000,
   /** Graphs within graphs (If, Loop, Scan). */
   onnxDepthMax: 16,
+  /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */
+  histogramBinsMax: 2048,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
+  /** Elements of a constant that is computed at compile time, unless it replaces one as large: shapes and indices are far smaller. */
+  foldElementsMax: 1024,
+  /** Rounds of the passes over a graph: each round folds at least one node of a chain, real models need four. */
+  compilePassRoundsMax: 64,
 
   /** Samples of a folder that are used to calibrate and to judge a variant: ranges and rates have settled long before. */
   samplesMax: 4096,

@@ -30,7 +30,7 @@ export interface Separator {
   readonly score: number;
 }
 
-/** `scores`: probabilities, row-major steps x classes. */
+/** `scores`: probabilities, row-major steps x classes, each step's summing to 1 or less. */
 export function decodeCtc(scores: Float32Array, shape: CtcShape, separator: Separator): Decoded {
   const kept: number[] = [];
   let sum = 0;
@@ -55,15 +55,20 @@ export function decodeCtc(scores: Float32Array, shape: CtcShape, separator: Sepa
   return { classes: kept, score: counted === 0 ? 0 : Math.min(1, sum / counted) };
 }
 
-/** The class of the highest score; the first of equals. */
+/** Of probabilities that sum to 1, none can exceed one above a half; the rest is for sums that miss 1 by a quantized step. */
+const decided = 0.6;
+
+/** The class of the highest score; the first of equals. Looks no further than it must: mostly, one class has nearly all. */
 function strongest(scores: Float32Array, row: number, classes: number): number {
   let best = 0;
   let bestScore = scores[row] ?? 0;
+  if (bestScore > decided) return best;
   for (let k = 1; k < classes; k++) {
     const score = scores[row + k] ?? 0;
     if (score > bestScore) {
       bestScore = score;
       best = k;
+      if (score > decided) break;
     }
   }
   return best;

@@ -82,27 +82,53 @@ export function span(quad: ArrayLike<number>, from: number, to: number): number 
 /** One row of the transform: at sample i, x = (xStep i' + x0) / (wStep i' + w0) with i' = i + 0.5, y likewise. */
 type RowTransform = readonly [xStep: number, x0: number, yStep: number, y0: number, wStep: number, w0: number];
 
-/** Adds bilinear RGB samples along a row, `across` neighbours into one element of `sums`; pixel centres lie at halves. */
+/**
+ * Adds bilinear RGB samples along a row, `across` neighbours into one element of `sums`; pixel centres lie at halves.
+ *
+ * Called for every row of every line: the channels are written out, because a loop over three costs more than its body.
+ */
 function addRow(image: Pixels, [xStep, x0, yStep, y0, wStep, w0]: RowTransform, across: number, sums: Float32Array): void {
   const { data, width, height } = image;
   const stride = width * 3;
   const columns = (sums.length / 3) * across;
+  const xMax = width - 1;
+  const yMax = height - 1;
+  // Most lines are parallelograms, for which the depth is the same everywhere.
+  const even = wStep === 0;
+  let scale = 1 / w0;
   for (let i = 0, within = 0, to = 0; i < columns; i++) {
-    const w = 1 / (wStep * (i + 0.5) + w0);
-    const x = Math.max(0, Math.min((xStep * (i + 0.5) + x0) * w - 0.5, width - 1));
-    const y = Math.max(0, Math.min((yStep * (i + 0.5) + y0) * w - 0.5, height - 1));
+    const at = i + 0.5;
+    if (!even) scale = 1 / (wStep * at + w0);
+    let x = (xStep * at + x0) * scale - 0.5;
+    let y = (yStep * at + y0) * scale - 0.5;
+    x = x > 0 ? (x < xMax ? x : xMax) : 0;
+    y = y > 0 ? (y < yMax ? y : yMax) : 0;
     const left = x | 0;
     const top = y | 0;
+    const p = top * stride + left * 3;
+    const q = left < xMax ? p + 3 : p;
+    const below = top < yMax ? stride : 0;
     const fx = x - left;
     const fy = y - top;
-    const p = top * stride + left * 3;
-    const q = left + 1 < width ? p + 3 : p;
-    const below = top + 1 < height ? stride : 0;
-    for (let k = 0; k < 3; k++) {
-      const upper = (data[p + k] ?? 0) * (1 - fx) + (data[q + k] ?? 0) * fx;
-      const lower = (data[p + below + k] ?? 0) * (1 - fx) + (data[q + below + k] ?? 0) * fx;
-      sums[to + k] = (sums[to + k] ?? 0) + upper + (lower - upper) * fy;
-    }
+    const both = fx * fy;
+    const onlyX = fx - both;
+    const onlyY = fy - both;
+    const neither = 1 - fx - onlyY;
+    const r = p + below;
+    const s = q + below;
+    sums[to] = (sums[to] ?? 0) + (data[p] ?? 0) * neither + (data[q] ?? 0) * onlyX + (data[r] ?? 0) * onlyY + (data[s] ?? 0) * both;
+    sums[to + 1] =
+      (sums[to + 1] ?? 0) +
+      (data[p + 1] ?? 0) * neither +
+      (data[q + 1] ?? 0) * onlyX +
+      (data[r + 1] ?? 0) * onlyY +
+      (data[s + 1] ?? 0) * both;
+    sums[to + 2] =
+      (sums[to + 2] ?? 0) +
+      (data[p + 2] ?? 0) * neither +
+      (data[q + 2] ?? 0) * onlyX +
+      (data[r + 2] ?? 0) * onlyY +
+      (data[s + 2] ?? 0) * both;
     if (++within === across) {
       within = 0;
       to += 3;

@@ -95,8 +95,11 @@ export const readText: Task<ReadTextOptions> = {
     const settings = readParams(params, input.model);
     const lines = textLines(input.each, requireImage(input.image)).slice(0, limits.observationsMax);
     const read: (Observation | null)[] = lines.map(() => null);
-    for (const batch of batches(lines, settings, input.options)) {
-      for (const [index, observation] of (await readBatch(input, settings, batch)).entries()) {
+    const planned = batches(lines, settings, input.options);
+    // One buffer for all runs: fresh memory for each costs page faults and makes the garbage collector look at once.
+    const buffer = new Float32Array(Math.max(0, ...planned.map((batch) => sizeOf(batch, settings))));
+    for (const batch of planned) {
+      for (const [index, observation] of (await readBatch(input, settings, batch, buffer)).entries()) {
         read[batch[index]?.position ?? 0] = observation;
       }
     }
@@ -121,13 +124,23 @@ function batches(lines: readonly TextLine[], settings: Params, { max_width_px, b
   return found;
 }
 
-async function readBatch(input: TaskInput<ReadTextOptions>, settings: Params, batch: readonly Cut[]): Promise<(Observation | null)[]> {
+/** Elements of the model's input for a batch. */
+function sizeOf(batch: readonly Cut[], { height, min_width }: Params): number {
+  return batch.length * 3 * height * (batch[0]?.paddedWidth ?? min_width);
+}
+
+async function readBatch(
+  input: TaskInput<ReadTextOptions>,
+  settings: Params,
+  batch: readonly Cut[],
+  buffer: Float32Array,
+): Promise<(Observation | null)[]> {
   const { height, mean, std } = settings;
   const rowSize = batch[0]?.paddedWidth ?? settings.min_width;
   const planeSize = height * rowSize;
   const data = await input.measure('preprocess', async () => {
     const pixels = await requireImage(input.image).pixels();
-    const planes = new Float32Array(batch.length * 3 * planeSize);
+    const planes = buffer.subarray(0, sizeOf(batch, settings)).fill(0);
     for (const [index, { corners, width }] of batch.entries()) {
       cropQuad(pixels, corners, { width, height }, { mean, std }, { data: planes, offset: index * 3 * planeSize, planeSize, rowSize });
     }

@@ -304,3 +304,12 @@ test('a faint separator between characters is written once its probability over 
   const plain = [0.1, 0, 0, 0.9];
   t.strictSame(ctc([a, faint, plain, faint, b], 0.1).classes, [1, 3, 2], 'not beside one that was read');
 });
+
+test('the most probable class is found wherever it stands, however narrowly it wins', async (t) => {
+  t.strictSame(ctc([[0.25, 0.24, 0.26, 0.25]]).classes, [2]);
+  t.strictSame(ctc([[0.45, 0.05, 0.49, 0.01]]).classes, [2], 'a first class just short of a half');
+  t.strictSame(ctc([[0.49, 0.51, 0, 0]]).classes, [1]);
+  t.strictSame(ctc([[0, 0, 0.01, 0.99]]).classes, [3]);
+  t.strictSame(ctc([[0.5, 0.5, 0, 0]]).classes, [], 'the first of equals');
+  t.strictSame(ctc([[0.55, 0, 0.57, 0]]).classes, [2], 'quantized steps may sum to more than 1');
+});
