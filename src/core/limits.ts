@@ -102,12 +102,49 @@ export const limits = {
   onnxFieldsMax: 1_000_000,
   /** Graphs within graphs (If, Loop, Scan). */
   onnxDepthMax: 16,
+  /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */
+  histogramBinsMax: 2048,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
   /** Elements of a constant that is computed at compile time, unless it replaces one as large: shapes and indices are far smaller. */
   foldElementsMax: 1024,
   /** Rounds of the passes over a graph: each round folds at least one node of a chain, real models need four. */
   compilePassRoundsMax: 64,
+
+  /** Samples of a folder that are used to calibrate and to judge a variant: ranges and rates have settled long before. */
+  samplesMax: 4096,
+  /** Names in a folder of samples, sidecars included. */
+  sampleNamesMax: 20_000,
+  /** Below these a range or a comparison says nothing. */
+  calibrationSamplesMin: 8,
+  heldOutSamplesMin: 8,
+  /** Ranges stop widening after a few dozen samples, and every one runs with all its tensors copied out. */
+  calibrationSamplesMax: 64,
+  /** An image or recording of a sample. */
+  sampleBytesMax: 64 * 1024 * 1024,
+  /** A recording runs a model thirty times a second. */
+  sampleSecondsMax: 60,
+  /** Observations or a transcript beside a sample. */
+  sidecarBytesMax: 1024 * 1024,
+  /** Wall time one look over the calibration samples may take before the rest of them is left out. */
+  calibrationMs: 60_000,
+  /** Wall time the original may take over the held-out samples before the rest of them is left out. */
+  heldOutMs: 20_000,
+  /** Candidates compared at once: each is a session in one process. */
+  candidatesMax: 12,
+  /** Rounds over all candidates for the cost of a run: few enough to end, enough for a median. */
+  costRoundsMin: 5,
+  costRoundsMax: 25,
+  costMs: 8_000,
+  /** A visit to a candidate within a round repeats its runs for at least this long: processor time is counted in jiffies on some kernels. */
+  costVisitMs: 20,
+  /** Different feeds for the cost of a run, and their bytes: shapes of one task differ, and all are held. */
+  costFeedsMax: 8,
+  costFeedBytesMax: 64 * 1024 * 1024,
+  /** From the fork of a process that measures a model's memory to its answer: a load and a handful of runs. */
+  memoryProbeMs: 60_000,
+  /** JavaScript heap of the process that compiles: a model is held as objects there, and copied. */
+  compileHeapMegabytes: 1024,
 
   /** Captures waiting in the core over all priorities; each replayable one is a file name, not its bytes. */
   queueCapturesMax: 256,

@@ -34,6 +34,10 @@ const constructors = {
   bool: Uint8Array,
 } as const;
 
+export function isDtype(name: string): name is Dtype {
+  return Object.hasOwn(constructors, name);
+}
+
 export function elements(shape: readonly number[]): number {
   return shape.reduce((product, size) => product * size, 1);
 }

@@ -9,14 +9,16 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import { asVariant, type Model, type ModelVariant, modelRef } from '../core/model.js';
-import { checkTensor, type Dtype, type Tensor, type TensorData, type TensorSpec, type Tensors } from '../core/tensor.js';
+import { asVariant, type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
+import { checkTensor, type Dtype, isDtype, type Tensor, type TensorData, type TensorSpec, type Tensors } from '../core/tensor.js';
 
 export interface SessionOptions {
   /** Threads within one operator. */
   readonly threads: number;
   /** Keep freed memory for the next run: faster for changing shapes, larger at rest. */
   readonly arena: boolean;
+  /** Run the graph as it is written instead of as the runtime would rather have it: every tensor of the file is then there to be seen. */
+  readonly asWritten?: boolean;
 }
 
 type Ort = typeof import('onnxruntime-node');
@@ -33,9 +35,9 @@ function runtime(): Promise<Ort> {
 export class Session {
   readonly #ort: Ort;
   readonly #session: InferenceSession;
-  readonly #model: Model;
+  readonly #model: ModelFacts;
 
-  private constructor(ort: Ort, session: InferenceSession, model: Model) {
+  private constructor(ort: Ort, session: InferenceSession, model: ModelFacts) {
     this.#ort = ort;
     this.#session = session;
     this.#model = model;
@@ -57,14 +59,14 @@ export class Session {
   }
 
   /** Opens a model whose bytes are trusted already; `from` names them in errors. Throws MODEL_INVALID or MODEL_TENSOR. */
-  static async fromBytes(model: Model, bytes: Uint8Array, from: string, options: SessionOptions): Promise<Session> {
+  static async fromBytes(model: ModelFacts, bytes: Uint8Array, from: string, options: SessionOptions): Promise<Session> {
     const ort = await runtime();
     const session = await ort.InferenceSession.create(bytes, {
       executionProviders: ['cpu'],
       intraOpNumThreads: options.threads,
       interOpNumThreads: 1,
       executionMode: 'sequential',
-      graphOptimizationLevel: 'all',
+      graphOptimizationLevel: options.asWritten === true ? 'disabled' : 'all',
       enableCpuMemArena: options.arena,
       // A pattern is kept for every shape ever seen, and lines of text come in many widths.
       enableMemPattern: false,
@@ -79,8 +81,24 @@ export class Session {
     return opened;
   }
 
-  /** Runs once. Throws MODEL_TENSOR for feeds that do not fit, INFERENCE when the runtime fails. */
-  async run(feeds: Tensors): Promise<Tensors> {
+  /** Runs once; answers the outputs of the card. Throws MODEL_TENSOR for feeds that do not fit, INFERENCE when the runtime fails. */
+  run(feeds: Tensors): Promise<Tensors> {
+    return this.#run(
+      feeds,
+      this.#model.outputs.map((spec) => spec.name),
+    );
+  }
+
+  /** Runs once; answers every output of the file whose type `Tensor` knows, in the order of the file. Throws as `run` does. */
+  runAll(feeds: Tensors): Promise<Tensors> {
+    const known = this.#session.outputMetadata.filter((output) => output.isTensor && isDtype(output.type));
+    return this.#run(
+      feeds,
+      known.map((output) => output.name),
+    );
+  }
+
+  async #run(feeds: Tensors, names: readonly string[]): Promise<Tensors> {
     const ortFeeds: Record<string, OrtTensor> = {};
     for (const spec of this.#model.inputs) {
       const tensor = feeds[spec.name];
@@ -89,10 +107,7 @@ export class Session {
       ortFeeds[spec.name] = new this.#ort.Tensor(tensor.dtype, tensor.data as Float32Array, tensor.shape);
     }
     try {
-      const outputs = await this.#session.run(
-        ortFeeds,
-        this.#model.outputs.map((spec) => spec.name),
-      );
+      const outputs = await this.#session.run(ortFeeds, names);
       return Object.fromEntries(Object.entries(outputs).map(([name, output]) => [name, fromOrt(output)]));
     } catch (cause) {
       throw new ShoalError('INFERENCE', `model ${modelRef(this.#model)}: the run failed: ${reasonOf(cause)}`, { cause });

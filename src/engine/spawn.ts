@@ -41,8 +41,11 @@ export function spawnAhead(entry: string): void {
   ahead = { entry, child };
 }
 
-/** Forks `entry` (absolute path of a module). Its stdin and stdout are closed, its stderr is a pipe. */
-export async function spawnEngine(entry: string, log: Log): Promise<ChildProcess> {
+/**
+ * Forks `entry` (absolute path of a module). Its stdin and stdout are closed, its stderr is a pipe. `node` are more flags for Node;
+ * a heap size among them counts instead of an engine's.
+ */
+export async function spawnEngine(entry: string, log: Log, node: readonly string[] = []): Promise<ChildProcess> {
   if (!warned && !(await hasSetpriv())) {
     warned = true;
     log.warn({}, 'setpriv (util-linux) is missing or too old: an engine that hangs outlives a killed daemon; install util-linux');
@@ -53,11 +56,11 @@ export async function spawnEngine(entry: string, log: Log): Promise<ChildProcess
     const early = await child.catch(() => undefined);
     if (early?.connected === true && early.exitCode === null && early.signalCode === null) return early;
   }
-  return forkEngine(entry);
+  return forkEngine(entry, node);
 }
 
-async function forkEngine(entry: string): Promise<ChildProcess> {
-  const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4'];
+async function forkEngine(entry: string, node: readonly string[] = []): Promise<ChildProcess> {
+  const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4', ...node];
   const bound = await hasSetpriv();
   const child = fork(entry, [], {
     execPath: bound ? 'setpriv' : process.execPath,
