@@ -6,18 +6,35 @@
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
+import type { OnnxModel } from './onnx/model.js';
 import { readModel } from './onnx/read.js';
 import { writeModel } from './onnx/write.js';
 import { simplify } from './passes/index.js';
+import { quantizeModel } from './quantize/quantize-model.js';
 
 /** Of the compiler: goes up when the same recipe would give other bytes. */
 export const compilerGeneration = 1;
+
+const tensorName = z.string().min(1).max(256);
+
+const quantizeSchema = z.strictObject({
+  weight_bits: z.literal([7, 8]).describe('7 never saturates on x86 without VNNI.'),
+  float_nodes: z.array(tensorName).max(limits.recipeNamesMax).describe('First outputs of nodes that stay float.'),
+  ranges: z
+    .record(tensorName, z.tuple([z.number(), z.number()]))
+    .refine((ranges) => Object.keys(ranges).length <= limits.recipeNamesMax, { message: `at most ${limits.recipeNamesMax} ranges` })
+    .describe('What values each tensor takes, as seen over the calibration samples.'),
+});
 
 const recipeSchema = z.strictObject({
   schema: z.literal('shoal/recipe/1'),
   source_sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case'),
   compiler: z.int().positive(),
+  quantize: quantizeSchema.optional(),
 });
+
+export type QuantizeRecipe = z.infer<typeof quantizeSchema>;
 
 /** Without more it is the fused float: all passes, nothing else. */
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -53,5 +70,25 @@ export function buildVariant(source: Uint8Array, recipe: Recipe): Uint8Array {
   }
   const model = readModel(source);
   simplify(model);
+  if (recipe.quantize !== undefined) quantize(model, recipe.quantize);
   return writeModel(model);
+}
+
+function quantize(model: OnnxModel, { weight_bits, float_nodes, ranges }: QuantizeRecipe): void {
+  const count = quantizeModel(model, {
+    weights: { bits: weight_bits, perChannel: true },
+    ranges: new Map(Object.entries(ranges)),
+    floatNodes: new Set(float_nodes),
+  });
+  if (count === 0) throw new ShoalError('MODEL_INVALID', 'the recipe quantizes nothing of this model: its ranges name no tensor of it');
+}
+
+/** The text of the file: one range a line, so that two recipes can be compared by eye. */
+export function recipeText(recipe: Recipe): string {
+  const { quantize, ...head } = recipe;
+  if (quantize === undefined) return `${JSON.stringify(head, null, 2)}\n`;
+  const { ranges, ...options } = quantize;
+  const lines = Object.entries(ranges).map(([name, range]) => `      ${JSON.stringify(name)}: ${JSON.stringify(range)}`);
+  const text = JSON.stringify({ ...head, quantize: options }, null, 2);
+  return `${text.slice(0, text.lastIndexOf('\n  }'))},\n    "ranges": {\n${lines.join(',\n')}\n    }\n  }\n}\n`;
 }

@@ -104,6 +104,8 @@ export const limits = {
   onnxDepthMax: 16,
   /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */
   histogramBinsMax: 2048,
+  /** Tensors a recipe may name: a large model of a board has a few thousand. */
+  recipeNamesMax: 20_000,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
   /** Elements of a constant that is computed at compile time, unless it replaces one as large: shapes and indices are far smaller. */
@@ -130,6 +132,10 @@ export const limits = {
   calibrationMs: 60_000,
   /** Wall time the original may take over the held-out samples before the rest of them is left out. */
   heldOutMs: 20_000,
+  /** Into how many parts a model is cut to find those that int8 hurts: each costs a look over the held-out samples. */
+  compileGroups: 20,
+  /** How many of those parts may go back to float together. */
+  compileGrowthMax: 7,
   /** Candidates compared at once: each is a session in one process. */
   candidatesMax: 12,
   /** Rounds over all candidates for the cost of a run: few enough to end, enough for a median. */

@@ -25,3 +25,17 @@ export async function pageCrops(count: number, side = 160): Promise<string> {
   }
   return folder;
 }
+
+/** `count` lines of the pages of text, each an image of its own, later ones smaller. Named `s00.png`, ... */
+export async function lineCrops(count: number): Promise<string> {
+  const folder = freshFolder('lines');
+  const perPage = 10;
+  for (let i = 0; i < count; i++) {
+    const page = await sharp(`bench/data/page-${1 + (Math.floor(i / perPage) % 4)}.jpg`).toBuffer();
+    // As tools/make-bench-pages.ts sets them (pixels).
+    const strip = sharp(page).extract({ left: 50, top: 37 + 66 * (i % perPage), width: 900, height: 54 });
+    const line = sharp(await strip.toBuffer()).resize({ height: 48 - Math.floor(i / (4 * perPage)) * 4 });
+    await line.png().toFile(path.join(folder, `s${String(i).padStart(2, '0')}.png`));
+  }
+  return folder;
+}

@@ -8,7 +8,7 @@ import type { Graph } from '../graph.js';
 import type { OnnxNode } from '../onnx/model.js';
 import { type Affine, affineOf, anchoredAffine, clampByte } from './affine.js';
 import { gateAfter, keepsValues, onlyConvolutionsRead, scalarStep } from './patterns.js';
-import type { QuantizeOptions } from './quantize-model.js';
+import type { QuantizeOptions } from './quantize-options.js';
 
 export class AffinePlan {
   readonly #graph: Graph;

@@ -9,7 +9,7 @@ import { dataType, type OnnxNode } from '../onnx/model.js';
 import { nodeOf, type PlainValue } from '../onnx/values.js';
 import { type Affine, affineOf, byteOf, rangeOf } from './affine.js';
 import { AffinePlan } from './affine-plan.js';
-import type { QuantizeOptions } from './quantize-model.js';
+import type { QuantizeOptions } from './quantize-options.js';
 
 /** A tensor as bytes: `value = scale * (byte - zero) + offset`. Several views may look at the same bytes. */
 export interface View extends Affine {
@@ -133,8 +133,9 @@ export class Int8Writer {
     this.emitFloat(node, node.inputs);
   }
 
+  /** Named as its first output, which no other node has: the runtime refuses two nodes of one name. */
   #push(node: OnnxNode): void {
-    this.#nodes.push(node);
+    this.#nodes.push({ ...node, name: node.outputs[0] ?? node.name });
   }
 
   /** Puts the new nodes in the place of the old ones. The graph is to be opened anew afterwards. */

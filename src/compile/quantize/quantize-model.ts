@@ -6,18 +6,9 @@
  */
 import { Graph } from '../graph.js';
 import type { OnnxModel } from '../onnx/model.js';
-import type { Range } from './affine.js';
 import { Int8Writer } from './int8-writer.js';
 import { writeInt8 } from './operators.js';
-import type { WeightOptions } from './weights.js';
-
-export interface QuantizeOptions {
-  readonly weights: WeightOptions;
-  /** What values each float tensor takes, by its name. */
-  readonly ranges: ReadonlyMap<string, Range>;
-  /** Nodes to leave float, by their first output. */
-  readonly floatNodes: ReadonlySet<string>;
-}
+import type { QuantizeOptions } from './quantize-options.js';
 
 /** Rewrites a simplified model of operator set 13 or later in place; answers how many nodes work on bytes now. */
 export function quantizeModel(model: OnnxModel, options: QuantizeOptions): number {

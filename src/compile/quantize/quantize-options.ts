@@ -1,0 +1,11 @@
+/** What the quantizer is told; how it came to be known is the matter of calibration and of the search. */
+import type { Range } from './affine.js';
+import type { WeightOptions } from './weights.js';
+
+export interface QuantizeOptions {
+  readonly weights: WeightOptions;
+  /** What values each float tensor takes, by its name. */
+  readonly ranges: ReadonlyMap<string, Range>;
+  /** Nodes to leave float, by their first output. */
+  readonly floatNodes: ReadonlySet<string>;
+}
