@@ -8,26 +8,33 @@ import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { PartSettings, Settings } from './config/config-parts.js';
 import type { Loaded } from './config/load-config.js';
+import { writeDurably } from './config/write-durably.js';
 import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
 import { reasonOf, ShoalError } from './core/errors.js';
 import { limits } from './core/limits.js';
 import { modelRef } from './core/model.js';
 import type { PipelineSpec } from './core/pipeline.js';
 import { EnginePool } from './engine/pool.js';
+import { runtimeVersion } from './engine/runtime-version.js';
 import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
 import { compileWorthTelling } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { createTopics } from './mqtt/topics.js';
+import { readNature } from './ops/board.js';
 import { SystemClock } from './ops/clock.js';
 import { HealthBoard } from './ops/health.js';
 import { createLog, type DaemonLog } from './ops/log.js';
 import { PromMetrics } from './ops/metrics.js';
 import { SystemdNotifier } from './ops/systemd.js';
 import { bundledModels, type Parts, parts } from './parts.js';
+import { openVariantPolicy } from './registry/choose-variant.js';
+import { fingerprintOf } from './registry/fingerprint.js';
 import { openRegistry, type Registry } from './registry/registry.js';
 import { resolvePipelines } from './registry/resolve.js';
+import { RunningVariants } from './registry/running-variants.js';
+import { variantsFileIn } from './registry/variant-memory.js';
 import { SqliteStore } from './store/store.js';
 
 type Sections = Parts['sections'];
@@ -53,6 +60,7 @@ export class Daemon {
   readonly #inputs = new Map<string, Input>();
   #pipelines: readonly PipelineSpec[] = [];
   #models: readonly string[] = [];
+  #variants: RunningVariants | undefined;
   #engines: EnginePool | undefined;
   #schedule: Schedule | undefined;
   #http: HttpServer | undefined;
@@ -116,6 +124,9 @@ export class Daemon {
     await Promise.allSettled(begun);
     const [{ boot }] = await Promise.all(begun);
     this.#boot = boot;
+    const at = new Date(this.#clock.wallMs()).toISOString();
+    const file = variantsFileIn(this.#settings.paths.state_dir);
+    await this.#variants?.tellChanges({ file, write: writeDurably, boot, at, log: this.log });
   }
 
   /** Drains within `limits.drainMs`: inputs, engines, store; what is not settled by then is taken up at the next start. */
@@ -157,12 +168,15 @@ export class Daemon {
 
   /** Among the first parts, since an engine takes longest to be ready. */
   async #startEngines(): Promise<void> {
-    const { paths, pipelines, sinks, engine } = this.#settings;
+    const { paths, pipelines, sinks, engine, variants } = this.#settings;
     const registry = await openRegistry([...paths.models_dirs, bundledModels]);
     for (const { path, reason } of registry.problems) this.log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
-    const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms };
+    const policy = await openVariantPolicy(variants, paths.state_dir, fingerprintOf(readNature(), runtimeVersion()));
+    const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms, policy };
     const resolution = resolvePipelines(pipelines, registry, parts.tasks, defaults);
     this.#pipelines = resolution.pipelines;
+    this.#variants = new RunningVariants(policy, resolution.runs);
+    this.#variants.tellPolicy(this.log, this.#health);
     for (const { name } of resolution.pipelines) this.#health.set(`pipeline:${name}`, 'ok');
     for (const { path, found, expected } of resolution.problems) {
       this.#health.set(`pipeline:${path.split('.')[1]}`, 'down', `${path}: ${found}; need ${expected}`);
@@ -200,6 +214,7 @@ export class Daemon {
       state: this.#health,
       health: this.#health,
       config: { config_hash: this.#loaded.configHash, config_files: this.#loaded.filesHash },
+      variants: () => this.#variants?.byModel ?? {},
       metrics: this.#metrics,
       store: this.#store,
       status: () => this.#status(),
@@ -227,6 +242,7 @@ export class Daemon {
         device,
         connection: (wanted: string) => this.#connection(wanted),
         info: () => this.#info(),
+        models: () => this.#variants?.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
         vitals: () => this.#vitals(),
       };
       const sink = build<Sink>(parts.sinks, name, settings, context);
@@ -284,6 +300,8 @@ export class Daemon {
       boot: this.#boot,
       pipelines: this.#pipelines.map(({ name }) => name),
       models: this.#models,
+      variants: this.#variants?.byModel ?? {},
+      variant_changes: this.#variants?.changes ?? [],
     };
   }
 

@@ -2,7 +2,7 @@
  * Runs one task on one file through the engine's own session and decoders, outside any daemon: for golden files, benches and tests.
  */
 import type { Task, TaskInput } from '../src/core/contracts.js';
-import type { Model } from '../src/core/model.js';
+import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
 import { openAudio } from '../src/engine/audio.js';
 import { openImage } from '../src/engine/image.js';
@@ -20,11 +20,12 @@ export interface OpenedTask {
   close(): Promise<void>;
 }
 
-/** Opens the default variant of the model with one thread. */
-export async function openTask(task: Task, model: Model): Promise<OpenedTask> {
+/** Opens a variant of the model, the default one without a name, with one thread. */
+export async function openTask(task: Task, card: Model, name?: string): Promise<OpenedTask> {
+  const variant = card.variants.find((each) => name === undefined || each.name === name);
+  if (variant === undefined) throw new Error(`${card.name} has no variant ${name ?? 'at all'}`);
+  const model = asVariant(card, variant);
   task.fit(model);
-  const variant = model.variants[0];
-  if (variant === undefined) throw new Error(`${model.name} has no variant`);
   const session = await Session.open(model, variant, { threads: 1, arena: false });
   return {
     async run(encoded, each, options = {}) {

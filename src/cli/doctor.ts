@@ -2,11 +2,15 @@
  * `shoal doctor`: whether this board can run Shoal, and what would make it run better. Needs no configuration and no daemon.
  */
 import { Command } from 'commander';
-import { readBoard, readDisk, readThermal } from '../ops/board.js';
+import { runtimeVersion } from '../engine/runtime-version.js';
+import { readBoard, readDisk, readNature, readThermal } from '../ops/board.js';
 import { SystemClock } from '../ops/clock.js';
+import { openVariantPolicy } from '../registry/choose-variant.js';
+import { fingerprintOf } from '../registry/fingerprint.js';
 import { type Check, checkBoard } from './board-checks.js';
 import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
+import { usualStateDir } from './models-setting.js';
 
 export interface DoctorContext extends CommandContext {
   /** Runs a one-operation model in a process of its own. */
@@ -22,9 +26,9 @@ export function doctorCommand(context: DoctorContext): Command {
   return new Command('doctor')
     .description('check this board: system, memory, disk, heat, clock, and a model run in a process of its own; exit code 1 when one fails')
     .option('--json', 'print the answer as JSON')
-    .option('--state-dir <folder>', 'where the daemon keeps its data', process.env.STATE_DIRECTORY ?? '/var/lib/shoal')
+    .option('--state-dir <folder>', 'where the daemon keeps its data', usualStateDir())
     .action(async ({ json, stateDir }: Options) => {
-      const checks = [...(await readAndCheck(stateDir)), await runtime(context)];
+      const checks = [...(await readAndCheck(stateDir)), await runtime(context), await variants(stateDir)];
       const ok = checks.every(({ state }) => state !== 'fail');
       context.stdout.write(json ? `${JSON.stringify({ ok, checks })}\n` : checksText(checks));
       if (!ok) throw new Exit(exitCodes.failed);
@@ -50,6 +54,20 @@ async function runtime(context: DoctorContext): Promise<Check> {
   if (ok) return { check, state: 'ok', found: `a one-operation model ran in ${ms.toFixed(0)} ms` };
   const advice = 'Without it no model runs: install the packages again ("npm ci"), and see "cpu features" and "glibc" above.';
   return { check, state: 'fail', found: reason ?? 'the model did not run', advice };
+}
+
+/** Information only: an untuned board runs what is pinned for its class. */
+async function variants(stateDir: string): Promise<Check> {
+  const board = fingerprintOf(readNature(), runtimeVersion());
+  const { tuning } = await openVariantPolicy('pinned', stateDir, board);
+  const check = 'variants';
+  if (tuning.state === 'usable') {
+    const count = Object.keys(tuning.file.models).length;
+    return { check, state: 'ok', found: `class ${board.class}, tuned for ${count} ${count === 1 ? 'model' : 'models'}` };
+  }
+  if (tuning.state === 'none')
+    return { check, state: 'ok', found: `class ${board.class}, not tuned ("shoal models tune" measures the models here)` };
+  return { check, state: 'warn', found: `class ${board.class}, and a tuning that is not used`, advice: tuning.reason };
 }
 
 const marks: Readonly<Record<Check['state'], string>> = { ok: 'ok  ', warn: 'warn', fail: 'FAIL' };

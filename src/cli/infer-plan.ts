@@ -1,6 +1,7 @@
 /**
  * What `shoal infer` runs: the pipelines of a configuration, one of them, one task, or every task that can read the file.
  */
+import type { Settings } from '../config/config-parts.js';
 import { loadConfig } from '../config/load-config.js';
 import type { CaptureKind } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
@@ -8,7 +9,11 @@ import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
 import type { PipelineConfig, PipelineSpec } from '../core/pipeline.js';
 import type { EngineOptions } from '../engine/options.js';
+import { runtimeVersion } from '../engine/runtime-version.js';
+import { readNature } from '../ops/board.js';
 import { bundledModels, type Parts } from '../parts.js';
+import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
+import { fingerprintOf } from '../registry/fingerprint.js';
 import { openRegistry } from '../registry/registry.js';
 import { resolvePipelines } from '../registry/resolve.js';
 
@@ -35,7 +40,8 @@ export async function planInference(parts: Parts, options: InferOptions, kind: C
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
   const registry = await openRegistry([...(loaded?.settings.paths.models_dirs ?? []), bundledModels]);
   const wanted = choose(parts, options, loaded?.settings.pipelines, kind);
-  const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin });
+  const policy = await policyOf(loaded?.settings);
+  const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   if (resolution.pipelines.length === 0) {
     throw new ShoalError(
       'MODEL_MISSING',
@@ -52,6 +58,13 @@ export async function planInference(parts: Parts, options: InferOptions, kind: C
     device: loaded?.settings.device.id ?? 'local',
     configHash: loaded?.configHash ?? 'none',
   };
+}
+
+/** What the daemon would choose with this configuration; without one, what is pinned. */
+async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> {
+  const board = fingerprintOf(readNature(), runtimeVersion());
+  if (settings !== undefined) return openVariantPolicy(settings.variants, settings.paths.state_dir, board);
+  return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
 function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {

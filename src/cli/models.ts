@@ -1,13 +1,15 @@
 /**
- * `shoal models list | verify`: which models this board has, and whether they are what their cards say.
+ * `shoal models list | verify | tune`: which models this board has, which variant of each runs here, and whether they are what their
+ * cards say.
  */
 import { Command } from 'commander';
 import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
-import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
-import { renderTable } from './table.js';
+import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from './models-setting.js';
+import { modelsJson, modelsText } from './models-text.js';
+import { tuneCommand } from './tune.js';
 
 /** What opening a variant in a process of its own came to. */
 export interface ModelProbe {
@@ -18,9 +20,7 @@ export interface ModelProbe {
   readonly loadMs: number;
 }
 
-export interface ModelsContext extends CommandContext {
-  /** Folders that are looked through when none is named; the bundled models come last. */
-  readonly modelsDirectories: readonly string[];
+export interface ModelsContext extends ModelsPlaceContext {
   /** Throws when a card does not suit its task. */
   readonly fitModel: (model: ModelFacts) => void;
   /** Opens every variant in an engine. */
@@ -34,12 +34,14 @@ interface Options {
 
 export function modelsCommand(context: ModelsContext): Command {
   const list = new Command('list')
-    .description('show the models of this board with task, variants, size, licence and source')
+    .description('show the models of this board: task, variants, which one runs here and why, size, cost, licence and source')
+    .option('-c, --config <file>', 'configuration whose folders and variants count')
     .option('--dir <folder...>', 'folders to look through instead of the usual ones')
+    .option('--state-dir <folder>', 'where the daemon keeps its data')
     .option('--json', 'print the answer as JSON')
-    .action(async (options: Options) => {
-      const registry = await open(context, options);
-      context.stdout.write(options.json ? `${JSON.stringify(listJson(registry))}\n` : listText(registry));
+    .action(async (options: PlaceOptions & { json?: true }) => {
+      const { registry, policy } = await openModelsSetting(context, options);
+      context.stdout.write(options.json ? `${JSON.stringify(modelsJson(registry, policy))}\n` : modelsText(registry, policy));
     });
   const verify = new Command('verify')
     .description('check the files, hashes, licences and tensors of the models; exit code 1 when one is not right')
@@ -50,31 +52,15 @@ export function modelsCommand(context: ModelsContext): Command {
     .action(async (refs: string[], options: Options & { filesOnly?: true }) => {
       await verifyAll(context, refs, options);
     });
-  return new Command('models').description('show or verify the models of this board').addCommand(list).addCommand(verify);
+  return new Command('models')
+    .description('show, verify or tune the models of this board')
+    .addCommand(list)
+    .addCommand(verify)
+    .addCommand(tuneCommand(context));
 }
 
 function open(context: ModelsContext, { dir }: Options): Promise<Registry> {
   return openRegistry(dir ?? context.modelsDirectories);
-}
-
-function listJson(registry: Registry): Record<string, unknown> {
-  return { models: registry.list(), problems: registry.problems };
-}
-
-function listText(registry: Registry): string {
-  const rows = registry.list().flatMap((model) =>
-    model.variants.map((variant, i) => {
-      const own = [variant.name + (i === 0 ? '' : ' (on request)'), megabytes(variant.bytes)];
-      return [modelRef(model), model.task, ...own, model.licence, model.source];
-    }),
-  );
-  const problems = registry.problems.map(({ path, reason }) => `${path}: ${reason}\n`).join('');
-  if (rows.length === 0) return `No models.\n${problems}`;
-  return `${renderTable(['MODEL', 'TASK', 'VARIANT', 'SIZE', 'LICENCE', 'SOURCE'], rows)}\n${problems}`;
-}
-
-function megabytes(bytes: number): string {
-  return `${(bytes / 1e6).toFixed(1)} MB`;
 }
 
 interface Verdict {

@@ -56,6 +56,7 @@ export interface Settings<Sections extends ConfigSections = ConfigSections> {
   readonly sinks: Readonly<Record<string, PartSettings>>;
   readonly inputs: Readonly<Record<string, PartSettings>>;
   readonly pipelines: Readonly<Record<string, PipelineConfig>>;
+  readonly variants: 'pinned' | 'auto';
   readonly engine: z.infer<Sections['engine']>;
   readonly store: z.infer<Sections['store']>;
   readonly http: z.infer<Sections['http']>;

@@ -70,6 +70,13 @@ export const reportSchema = z.strictObject({
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
 });
 
+export const variantsSchema = z
+  .enum(['pinned', 'auto'])
+  .default('pinned')
+  .describe(
+    'which variant of a model runs where a stage names none: what the release measured for this class of board, or what "shoal models tune" found best on this very board, if it ran',
+  );
+
 const hangMsMax = 3_600_000;
 
 /** A pipeline but for its stages, which depend on their tasks. */
@@ -110,7 +117,7 @@ export const stageSchema = z.strictObject({
     .meta({ expected: 'name or name@version' })
     .optional()
     .describe('name or name@version; the default model of the task if not given'),
-  variant: name().optional().describe("fp32, int8, ...; the model's first variant if not given"),
+  variant: name().optional().describe('fp32, int8, ...; as the key variants says if not given'),
 });
 
 export const stageKeys = Object.keys(stageSchema.shape);
@@ -144,6 +151,7 @@ function makeConfigJsonSchema(parts: ConfigParts): JsonSchema {
       sinks: { ...namedMap(parts.sinks.map(kindSchema), limits.sinksMax), description: 'where results go, by name' },
       inputs: { ...namedMap(parts.inputs.map(kindSchema), limits.inputsMax), description: 'where captures come from, by name' },
       pipelines: { ...namedMap([pipelineJson(parts)], limits.pipelinesMax), description: 'what looks at what, by name' },
+      variants: jsonSchemaOf(variantsSchema),
       engine: { description: 'engine processes', ...jsonSchemaOf(sections.engine) },
       store: { description: 'the database of results', ...jsonSchemaOf(sections.store) },
       http: { description: 'health, metrics and the local API', ...jsonSchemaOf(sections.http) },

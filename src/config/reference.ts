@@ -26,7 +26,10 @@ function section(name: string, schema: JsonSchema, required: boolean): string {
   const title = `## ${name}${required ? ' (required)' : ''}\n\n${sentence(schema.description)}\n`;
   if (schema.properties) return `${title}\n${table(rows(schema, []))}`;
   const entry = typeof schema.additionalProperties === 'object' ? schema.additionalProperties : null;
-  if (entry === null) return `${title}\nNeed: ${expectation(schema, null) ?? 'anything'}.\n`;
+  if (entry === null) {
+    const fallback = schema.default === undefined ? '' : ` Default: ${code(JSON.stringify(schema.default))}.`;
+    return `${title}\nNeed: ${expectation(schema, null) ?? 'anything'}.${fallback}\n`;
+  }
   if (entry.oneOf) return [title, ...variants(entry.oneOf, 'type', name.replace(/s$/, ''))].join('\n');
   const noun = name.replace(/s$/, '');
   if (entry.properties?.type?.const !== undefined) return [title, ...variants([entry], 'type', noun)].join('\n');

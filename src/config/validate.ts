@@ -14,7 +14,7 @@ import type { TreeNode } from './config-tree.js';
 import { crossCheck } from './cross-check.js';
 import { Draft } from './draft.js';
 import { describe, suggestKey } from './explain-issue.js';
-import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema } from './json-schema.js';
+import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema } from './json-schema.js';
 import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
 import { defaultName } from './stage-name.js';
@@ -48,9 +48,10 @@ export async function validateTree<Sections extends ConfigSections>(
   const sinks = takeParts(draft, 'sinks', parts.sinks, limits.sinksMax);
   const inputs = takeParts(draft, 'inputs', parts.inputs, limits.inputsMax);
   const pipelines = takePipelines(draft);
+  const variants = draft.take(variantsSchema, ['variants'], draft.value.variants);
   await crossCheck(draft, { connections, sinks, inputs, pipelines });
   if (problems.some((problem) => problem.severity === 'error') || !device || !paths) return null;
-  return { version: 1, device, paths, connections, sinks, inputs, pipelines, ...sections } as unknown as Settings<Sections>;
+  return { version: 1, device, paths, connections, sinks, inputs, pipelines, variants, ...sections } as unknown as Settings<Sections>;
 }
 
 const sectionNames = ['engine', 'store', 'http', 'log'] as const;

@@ -119,6 +119,8 @@ export interface Topics {
   readonly status: string;
   readonly info: string;
   readonly health: string;
+  /** What this device can do and what it costs here. */
+  readonly models: string;
   result(pipeline: string, input: string): string;
   /** The same results, delayed by an absent sink. */
   backlog(pipeline: string, input: string): string;
@@ -192,6 +194,8 @@ export interface SinkContext extends Surroundings {
   connection(name: string): Connection;
   /** Versions and hashes for the retained `info` message. */
   info(): Readonly<Record<string, unknown>>;
+  /** For the retained `models` message. */
+  models(): Readonly<Record<string, unknown>>;
   /** Numbers for the `health` message. */
   vitals(): Readonly<Record<string, unknown>>;
 }

@@ -83,6 +83,16 @@ export const limits = {
   /** One label a line; the largest alphabets have tens of thousands. */
   labelsBytesMax: 4 * 1024 * 1024,
 
+  /** A tuning: a kilobyte or two a variant. */
+  tuneBytesMax: 4 * 1024 * 1024,
+  /** Runs a variant is measured by: enough for a bound of the median that means something, and no more than tell more. */
+  tuneRunsMin: 9,
+  tuneRunsMax: 400,
+  /** One measurement of one model, from fork to answer: nine runs of a slow variant on a slow board. */
+  tuneMeasureMs: 10 * 60_000,
+  /** Share of the CPU time a variant must save to be worth a change, noise already taken off. */
+  tuneGainMin: 0.03,
+
   /** An ONNX file that is read for inspection or compiling (bytes): small models are the point. */
   onnxBytesMax: 1024 * 1024 * 1024,
   /** Fields and packed numbers of an ONNX file, each an object here: the largest models of a board have a hundred thousand. */

@@ -3,6 +3,18 @@
  */
 import type { TensorSpec } from './tensor.js';
 
+/** What a variant gets wrong that the original gets right, as its card states it. */
+export interface VariantAccuracy {
+  /** What is counted, such as "character error rate". */
+  readonly metric: string;
+  /** Errors per thing counted, more than the original makes: 0 is as good, 0.01 is one in a hundred worse. */
+  readonly loss: number;
+  /** Upper 95 % bound of `loss`. */
+  readonly bound: number;
+  /** The largest `bound` at which this variant may stand in for the original. */
+  readonly budget: number;
+}
+
 export interface ModelVariant {
   readonly name: string;
   /** Absolute path of the ONNX file. */
@@ -10,6 +22,11 @@ export interface ModelVariant {
   /** Hex. */
   readonly sha256: string;
   readonly bytes: number;
+  /** Its own tensors, where they are not the model's: a variant may take pixels as they are. */
+  readonly inputs?: readonly TensorSpec[];
+  readonly outputs?: readonly TensorSpec[];
+  /** Absent for the original, and for a variant nobody measured. */
+  readonly accuracy?: VariantAccuracy;
 }
 
 /** A model as the tasks see it. Immutable: a version folder never changes. */
@@ -34,6 +51,13 @@ export interface Model extends ModelFacts {
   readonly directory: string;
   /** The first one is the default. */
   readonly variants: readonly ModelVariant[];
+  /** Variant by class of board, where it is not the default; see board-class.ts. */
+  readonly pinned?: Readonly<Record<string, string>>;
+}
+
+/** The model with the tensors of the variant that runs: what a task and a session are given. */
+export function asVariant(model: Model, variant: ModelVariant): Model {
+  return { ...model, inputs: variant.inputs ?? model.inputs, outputs: variant.outputs ?? model.outputs };
 }
 
 /** `name@version`. */

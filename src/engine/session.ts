@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import type { InferenceSession, Tensor as OrtTensor } from 'onnxruntime-node';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
+import { asVariant, type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { checkTensor, type Dtype, isDtype, type Tensor, type TensorData, type TensorSpec, type Tensors } from '../core/tensor.js';
 
 export interface SessionOptions {
@@ -55,7 +55,7 @@ export class Session {
         `model ${modelRef(model)}: ${variant.path} has SHA-256 ${sha256}, its card says ${variant.sha256}`,
       );
     }
-    return Session.fromBytes(model, bytes, variant.path, options);
+    return Session.fromBytes(asVariant(model, variant), bytes, variant.path, options);
   }
 
   /** Opens a model whose bytes are trusted already; `from` names them in errors. Throws MODEL_INVALID or MODEL_TENSOR. */

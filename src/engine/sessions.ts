@@ -5,7 +5,7 @@
  * (weights and their packed copy), or what the process grew by when it was opened and first run, whichever is larger.
  */
 import { ShoalError } from '../core/errors.js';
-import { type Model, type ModelVariant, modelRef } from '../core/model.js';
+import { asVariant, type Model, type ModelVariant, modelRef } from '../core/model.js';
 import { Session } from './session.js';
 
 interface Entry {
@@ -22,6 +22,7 @@ export interface SessionsOptions {
 }
 
 export interface OpenModel {
+  /** With the tensors of the variant. */
   readonly model: Model;
   readonly session: Session;
 }
@@ -83,6 +84,6 @@ export class Sessions {
     if (model === undefined || variant === undefined) {
       throw new ShoalError('MODEL_MISSING', `model ${ref}, variant ${variantName}, is not among those this engine was given`);
     }
-    return { model, variant };
+    return { model: asVariant(model, variant), variant };
   }
 }

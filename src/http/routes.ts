@@ -17,6 +17,8 @@ export interface HttpPorts {
   readonly health: { report(): { readonly live: boolean; readonly ready: boolean; readonly reasons: readonly string[] } };
   /** Which configuration runs, so that whoever installed one can tell whether it is this. */
   readonly config: { readonly config_hash: string; readonly config_files: string };
+  /** Variants that run, by `name@version`. */
+  variants(): Readonly<Record<string, readonly string[]>>;
   readonly metrics: { text(): Promise<string>; readonly contentType: string };
   readonly store: Pick<Store, 'results' | 'explain' | 'quarantined'>;
   /** Versions, config hash, pipelines, engines, backlog: what `/v1/status` answers. */
@@ -40,7 +42,7 @@ export function addHealthRoutes(app: FastifyInstance, ports: HttpPorts): void {
   app.get('/readyz', (_request, reply) => {
     const { ready, reasons } = ports.health.report();
     const reason = ready ? {} : { reason: reasons[0] ?? 'no reason given' };
-    return sendJson(reply, ready ? 200 : 503, { ready, ...reason, reasons, ...ports.config });
+    return sendJson(reply, ready ? 200 : 503, { ready, ...reason, reasons, ...ports.config, variants: ports.variants() });
   });
   app.get('/healthz', (_request, reply) => {
     const report = ports.health.report();

@@ -18,6 +18,7 @@ export function createTopics(prefix: string, device: string): Topics {
     status: `${base}/status`,
     info: `${base}/info`,
     health: `${base}/health`,
+    models: `${base}/models`,
     result: (pipeline, input) => `${base}/result/${level('pipeline', pipeline)}/${level('input', input)}`,
     backlog: (pipeline, input) => `${base}/backlog/${level('pipeline', pipeline)}/${level('input', input)}`,
     inputStatus: (input) => `${base}/input/${level('input', input)}/status`,

@@ -13,17 +13,25 @@ import { promisify } from 'node:util';
 import { limits } from '../core/limits.js';
 import { readCgroup } from './cgroup.js';
 
-export interface BoardFacts {
+/** What a board is, whatever this process may use of it. */
+export interface BoardNature {
   /** As the device tree has it, such as "Raspberry Pi 5 Model B". */
   readonly model: string | null;
   readonly arch: string;
+  /** As the processor names itself; implementer and part numbers on Arm, each kind of core once. */
+  readonly cpu: string | null;
+  readonly cpu_features: readonly string[];
+  /** Cores that are switched on. */
+  readonly processors: number;
+  readonly memory_bytes: number | null;
+}
+
+export interface BoardFacts extends Omit<BoardNature, 'processors'> {
   readonly kernel: string | null;
   /** Cores the kernel lets this process use. */
   readonly cores: number;
   /** Cores' worth of time the cgroup allows; null without a limit. */
   readonly cores_limit: number | null;
-  readonly cpu_features: readonly string[];
-  readonly memory_bytes: number | null;
   readonly memory_limit_bytes: number | null;
   /** What could be had now without swapping: the smaller of the kernel's and the cgroup's answer. */
   readonly memory_available_bytes: number | null;
@@ -47,21 +55,38 @@ export interface ThermalFacts {
   readonly reasons: readonly string[];
 }
 
-/** `root` is `/`, or a made-up tree in a test. */
-export async function readBoard(root = '/'): Promise<BoardFacts> {
+/** What needs no other process to find out. `root` is `/`, or a made-up tree in a test. */
+export function readNature(root = '/'): BoardNature {
   const cpuinfo = text(root, 'proc/cpuinfo') ?? '';
+  return {
+    model: text(root, 'proc/device-tree/model')?.replace(/\0/g, '').trim() ?? null,
+    arch: process.arch,
+    cpu: /^model name\s*:\s*(.*)$/m.exec(cpuinfo)?.[1]?.trim() ?? armCores(cpuinfo),
+    cpu_features: /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [],
+    processors: cpuinfo.match(/^processor\s*:/gm)?.length ?? availableParallelism(),
+    memory_bytes: kilobytes(text(root, 'proc/meminfo') ?? '', 'MemTotal'),
+  };
+}
+
+/** `0x41:0xd0b` is a Cortex-A76; a board with two kinds of cores has two. */
+function armCores(cpuinfo: string): string | null {
+  const makers = [...cpuinfo.matchAll(/^CPU implementer\s*:\s*(\S+)/gm)];
+  const parts = [...cpuinfo.matchAll(/^CPU part\s*:\s*(\S+)/gm)];
+  const kinds = new Set(parts.map((part, core) => `${makers[core]?.[1] ?? '?'}:${part[1]}`));
+  return kinds.size === 0 ? null : [...kinds].sort().join(', ');
+}
+
+export async function readBoard(root = '/'): Promise<BoardFacts> {
+  const { processors: _, ...nature } = readNature(root);
   const meminfo = text(root, 'proc/meminfo') ?? '';
   const cgroup = readCgroup(root);
   const [page, libc] = await Promise.all([getconf('PAGESIZE'), getconf('GNU_LIBC_VERSION')]);
   const available = kilobytes(meminfo, 'MemAvailable');
   return {
-    model: text(root, 'proc/device-tree/model')?.replace(/\0/g, '').trim() ?? null,
-    arch: process.arch,
+    ...nature,
     kernel: text(root, 'proc/sys/kernel/osrelease')?.trim() ?? null,
     cores: availableParallelism(),
     cores_limit: cgroup.cores,
-    cpu_features: /^(?:flags|Features)\s*:(.*)$/m.exec(cpuinfo)?.[1]?.trim().split(/\s+/) ?? [],
-    memory_bytes: kilobytes(meminfo, 'MemTotal'),
     memory_limit_bytes: cgroup.memoryBytes,
     memory_available_bytes: least(available, cgroup.memoryLeftBytes),
     page_bytes: page === null ? null : Number(page),

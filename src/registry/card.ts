@@ -8,9 +8,10 @@ import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { parse } from 'yaml';
 import { z } from 'zod';
+import { pinnable } from '../core/board-class.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import type { Model } from '../core/model.js';
+import type { Model, ModelVariant, VariantAccuracy } from '../core/model.js';
 
 const cardFile = 'card.yaml';
 export const licenceFile = 'LICENSE';
@@ -24,6 +25,8 @@ const inside = z
 const sha256 = z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case');
 const text = z.string().min(1).max(2000);
 
+const variantName = z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/);
+
 const tensor = z.strictObject({
   name: z.string().min(1).max(256),
   dtype: z.enum(['float32', 'int64', 'int32', 'uint8', 'int8', 'bool']),
@@ -33,7 +36,46 @@ const tensor = z.strictObject({
     .describe('A number is fixed, a name is a free dimension.'),
 });
 
-export const cardSchema = z.strictObject({
+const inputs = z.array(tensor).min(1).max(32);
+const outputs = z.array(tensor).min(1).max(64);
+
+/** Where a figure comes from: without these two it is hearsay. */
+const evidence = {
+  machine: text.describe('CPU and its class, as "shoal doctor" names it.'),
+  measured_by: text.describe('The script that prints the figure.'),
+};
+
+const accuracy = z
+  .strictObject({
+    metric: text.describe('What is counted, such as character error rate.'),
+    loss: z.number().describe('Errors per thing counted, more than the original makes; below 0 is better than the original.'),
+    bound: z.number().describe('Upper 95 % bound of the loss.'),
+    budget: z.number().nonnegative().describe('The largest bound at which this variant may stand in for the original.'),
+    data: text.describe('The held-out samples.'),
+    samples: z.int().positive(),
+    ...evidence,
+  })
+  .refine(({ loss, bound }) => bound >= loss, { message: 'bound is the upper bound of loss and cannot be below it' });
+
+const cost = z.strictObject({
+  cpu_ratio: z.number().positive().describe('CPU time a run over that of the original, measured interleaved.'),
+  cpu_ms: z.number().positive().describe('CPU time a run, median.'),
+  run: text.describe('What is run: the shape or the capture, and the threads.'),
+  ...evidence,
+});
+
+const variant = z.strictObject({
+  file: inside,
+  sha256,
+  bytes: z.int().positive(),
+  recipe: inside.optional().describe('How the file is made from the one as shipped; without it the file is as shipped.'),
+  inputs: inputs.optional().describe('Instead of those of the model.'),
+  outputs: outputs.optional().describe('Instead of those of the model.'),
+  accuracy: accuracy.optional().describe('Against the original; "shoal models tune" takes no variant without it.'),
+  cost: z.array(cost).max(16).default([]).describe('One entry a machine.'),
+});
+
+const cardShape = z.strictObject({
   name: z.string().regex(modelNamePattern).describe('Name of the folder above the version.'),
   version: z.string().regex(modelVersionPattern).describe('Name of the version folder; quote it.'),
   task: z
@@ -65,11 +107,15 @@ export const cardSchema = z.strictObject({
       message: 'package, integrity and files belong together',
     }),
   variants: z
-    .record(z.string().regex(/^[a-z][a-z0-9_-]{0,31}$/), z.strictObject({ file: inside, sha256, bytes: z.int().positive() }))
+    .record(variantName, variant)
     .refine((variants) => Object.keys(variants).length > 0, { message: 'at least one variant is needed' })
     .describe('The first is the default.'),
-  inputs: z.array(tensor).min(1).max(32),
-  outputs: z.array(tensor).min(1).max(64),
+  pinned: z
+    .partialRecord(z.enum(pinnable), variantName)
+    .default({})
+    .describe('What the release measured to be best for a class of board, where that is not the first variant.'),
+  inputs,
+  outputs,
   params: z.record(z.string(), z.unknown()).default({}).describe('What the task needs; validated by the task.'),
   labels: inside.optional().describe('One label a line, in the order of the classes.'),
   quality: z.array(z.strictObject({ metric: text, value: z.number(), data: text, measured_by: text })).default([]),
@@ -77,6 +123,14 @@ export const cardSchema = z.strictObject({
     .array(z.strictObject({ capture: inside, each: inside.optional(), output: inside, tolerance: z.number().nonnegative() }))
     .default([])
     .describe('A capture and the observations of the task with default options.'),
+});
+
+export const cardSchema = cardShape.superRefine(({ variants, pinned }, context) => {
+  for (const [boards, name] of Object.entries(pinned)) {
+    if (Object.hasOwn(variants, name)) continue;
+    const message = `there is no variant "${name}", only ${Object.keys(variants).join(', ')}`;
+    context.addIssue({ code: 'custom', path: ['pinned', boards], message });
+  }
 });
 
 export type Card = z.infer<typeof cardSchema>;
@@ -145,11 +199,24 @@ function modelOf(card: Card, directory: string, labels: readonly string[]): Mode
     outputs: card.outputs,
     params: card.params,
     labels,
-    variants: Object.entries(card.variants).map(([name, variant]) => ({
-      name,
-      path: path.join(directory, variant.file),
-      sha256: variant.sha256,
-      bytes: variant.bytes,
-    })),
+    variants: Object.entries(card.variants).map(([name, variant]) => variantOf(name, variant, directory)),
+    pinned: card.pinned,
   };
+}
+
+function variantOf(name: string, variant: Card['variants'][string], directory: string): ModelVariant {
+  const { file, sha256, bytes, inputs, outputs, accuracy } = variant;
+  return {
+    name,
+    path: path.join(directory, file),
+    sha256,
+    bytes,
+    ...(inputs === undefined ? {} : { inputs }),
+    ...(outputs === undefined ? {} : { outputs }),
+    ...(accuracy === undefined ? {} : { accuracy: pick(accuracy) }),
+  };
+}
+
+function pick({ metric, loss, bound, budget }: VariantAccuracy): VariantAccuracy {
+  return { metric, loss, bound, budget };
 }

@@ -6,8 +6,9 @@
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
-import { type Model, modelRef } from '../core/model.js';
+import { asVariant, type Model, modelRef } from '../core/model.js';
 import type { PipelineConfig, PipelineSpec, StageConfig, StageSpec } from '../core/pipeline.js';
+import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
 import type { Registry } from './registry.js';
 
 export interface ResolveProblem {
@@ -23,10 +24,21 @@ export interface ResolveDefaults {
   /** Sinks of a pipeline that names none. */
   readonly sinks: readonly string[];
   readonly hangMs: number;
+  /** For stages that name no variant. */
+  readonly policy: VariantPolicy;
+}
+
+/** A variant of a model that runs, and why that one. */
+export interface VariantRun extends VariantChoice {
+  readonly model: Model;
+  /** Names of the pipelines that run it. */
+  readonly pipelines: readonly string[];
 }
 
 export interface Resolution {
   readonly pipelines: readonly PipelineSpec[];
+  /** Of those pipelines, each variant once. */
+  readonly runs: readonly VariantRun[];
   readonly problems: readonly ResolveProblem[];
 }
 
@@ -38,12 +50,13 @@ export function resolvePipelines(
 ): Resolution {
   const pipelines: PipelineSpec[] = [];
   const problems: ResolveProblem[] = [];
+  const runs: VariantRun[] = [];
   for (const [name, config] of Object.entries(configs)) {
     const before = problems.length;
     const stages = config.stages.map((stage, i) => {
       const at = `pipelines.${name}.stages[${i}]`;
       problems.push(...orderProblems(stage, config.stages.slice(0, i), tasks, at));
-      return resolveStage(stage, registry, tasks, at, problems);
+      return resolveStage(stage, registry, tasks, defaults.policy, at, problems);
     });
     const first = tasks.find((task) => task.name === config.stages[0]?.task);
     if (config.stages.length === 0) problems.push({ path: `pipelines.${name}.stages`, found: 'no stages', expected: 'at least one' });
@@ -52,15 +65,28 @@ export function resolvePipelines(
       name,
       from: config.from,
       reads: [first.reads],
-      stages: stages.filter((stage) => stage !== null),
+      stages: stages.flatMap((stage) => stage?.spec ?? []),
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
       priority: config.priority,
       report: { trace: config.report.trace, ...(config.report.when === undefined ? {} : { when: config.report.when }) },
       sinks: config.sinks ?? defaults.sinks,
     });
+    for (const stage of stages) if (stage !== null) addRun(runs, name, stage);
   }
-  return { pipelines, problems };
+  return { pipelines, runs, problems };
+}
+
+interface ResolvedStage extends VariantChoice {
+  readonly spec: StageSpec;
+  readonly model: Model;
+}
+
+function addRun(runs: VariantRun[], pipeline: string, { model, variant, by, reason }: ResolvedStage): void {
+  const at = runs.findIndex((run) => modelRef(run.model) === modelRef(model) && run.variant.name === variant.name);
+  const known = runs[at];
+  if (known === undefined) runs.push({ model, variant, by, reason, pipelines: [pipeline] });
+  else if (!known.pipelines.includes(pipeline)) runs[at] = { ...known, pipelines: [...known.pipelines, pipeline] };
 }
 
 /** What is wrong with a stage's place among the stages before it. */
@@ -94,9 +120,10 @@ function resolveStage(
   stage: StageConfig,
   registry: Registry,
   tasks: readonly Task[],
+  policy: VariantPolicy,
   at: string,
   problems: ResolveProblem[],
-): StageSpec | null {
+): ResolvedStage | null {
   const task = tasks.find((candidate) => candidate.name === stage.task);
   if (task === undefined) {
     problems.push({ path: `${at}.task`, found: `"${stage.task}" is no task`, expected: tasks.map((each) => each.name).join(', ') });
@@ -104,20 +131,32 @@ function resolveStage(
   }
   const model = chooseModel(stage, task, registry, at, problems);
   if (model === null) return null;
-  const variant = stage.variant === undefined ? model.variants[0] : model.variants.find((each) => each.name === stage.variant);
-  if (variant === undefined) {
+  const choice = stage.variant === undefined ? chooseVariant(model, policy) : namedVariant(model, stage.variant);
+  if (choice === null) {
     const exists = model.variants.map((each) => each.name).join(', ');
     problems.push({ path: `${at}.variant`, found: `${modelRef(model)} has no variant "${stage.variant}"`, expected: exists });
     return null;
   }
-  return {
+  try {
+    task.fit(asVariant(model, choice.variant));
+  } catch (error) {
+    problems.push({ path: `${at}.model`, found: reasonOf(error), expected: 'a card that suits the task' });
+    return null;
+  }
+  const spec = {
     as: stage.as,
     task: task.name,
     model: modelRef(model),
-    variant: variant.name,
+    variant: choice.variant.name,
     options: stage.options,
     ...(stage.each === undefined ? {} : { each: stage.each }),
   };
+  return { ...choice, model, spec };
+}
+
+function namedVariant(model: Model, name: string): VariantChoice | null {
+  const variant = model.variants.find((each) => each.name === name);
+  return variant === undefined ? null : { variant, by: 'stage', reason: 'the stage names it' };
 }
 
 function chooseModel(stage: StageConfig, task: Task, registry: Registry, at: string, problems: ResolveProblem[]): Model | null {
@@ -133,12 +172,6 @@ function chooseModel(stage: StageConfig, task: Task, registry: Registry, at: str
   }
   if (model.task !== task.name) {
     problems.push({ path, found: `${modelRef(model)} is for ${model.task}`, expected: `a model for ${task.name}: ${exists}` });
-    return null;
-  }
-  try {
-    task.fit(model);
-  } catch (error) {
-    problems.push({ path, found: reasonOf(error), expected: 'a card that suits the task' });
     return null;
   }
   return model;

@@ -9,7 +9,7 @@ import { stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { reasonOf } from '../core/errors.js';
-import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
+import { asVariant, type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { licenceFile, readCard } from './card.js';
 
 export interface VerifyChecks {
@@ -42,6 +42,7 @@ export async function verifyModel(model: Model, checks: VerifyChecks = {}): Prom
   await attempt(() => checks.fit?.(model));
   for (const variant of model.variants) {
     const before = problems.length;
+    if (variant.inputs !== undefined || variant.outputs !== undefined) await attempt(() => checks.fit?.(asVariant(model, variant)));
     await attempt(() => intact(variant));
     if (problems.length === before) await attempt(() => checks.tensors?.(model, variant));
   }

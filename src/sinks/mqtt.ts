@@ -2,8 +2,8 @@
  * Deliveries to subscribers of an MQTT broker.
  *
  * Guarantees: QoS 1, never retained, the stored bytes as they are; fresh results and delayed ones on topics of their own; a
- * redelivery is said in a user property where MQTT 5 is spoken. Publishes what the device is (`info`, retained, on each connect)
- * and how it does (`health`, each minute) beside them. Order, retries and their counting are the relay's.
+ * redelivery is said in a user property where MQTT 5 is spoken. Publishes what the device is and can do (`info` and `models`,
+ * retained, on each connect) and how it does (`health`, each minute) beside them. Order, retries and their counting are the relay's.
  */
 import { z } from 'zod';
 import type { Connection, Delivery, Sink, SinkContext, SinkKind, Topics } from '../core/contracts.js';
@@ -61,7 +61,7 @@ class MqttSink implements Sink {
     this.#topics = connection.topics(this.#options.topic_prefix);
     this.#connection = connection;
     this.#unwatch = connection.watch((connected) => {
-      if (connected) void this.#sayInfo();
+      if (connected) this.#introduce();
       this.#tell(connected);
     });
     this.#timer = setInterval(() => void this.#sayHealth(), limits.mqttHealthMs);
@@ -99,13 +99,19 @@ class MqttSink implements Sink {
     for (const watcher of [...this.#watchers]) watcher(ready);
   }
 
-  async #sayInfo(): Promise<void> {
+  /** Both are on their way before any result is. */
+  #introduce(): void {
+    void this.#retain('info', this.#context.info());
+    void this.#retain('models', this.#context.models());
+  }
+
+  async #retain(topic: 'info' | 'models', message: Readonly<Record<string, unknown>>): Promise<void> {
     try {
-      const info = Buffer.from(JSON.stringify(this.#context.info()));
-      await this.#connection?.publish(this.#topics?.info ?? '', info, { qos: 1, retain: true, contentType });
+      const payload = Buffer.from(JSON.stringify(message));
+      await this.#connection?.publish(this.#topics?.[topic] ?? '', payload, { qos: 1, retain: true, contentType });
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'DELIVERY_RETRY') return;
-      this.#context.log.warn({ sink: this.#name }, `the info of this device cannot be published: ${reasonOf(error)}`);
+      this.#context.log.warn({ sink: this.#name }, `the ${topic} message of this device cannot be published: ${reasonOf(error)}`);
     }
   }
 

@@ -97,6 +97,7 @@ async function daemon(t: Test): Promise<string> {
   const { payload: _payload, trace: _trace, deliveries: _deliveries, ...row } = stored;
   const server = createHttpServer(httpOptions.parse({ enabled: false }), {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
+    variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
     health,
     state: health,
     metrics: new PromMetrics(),
@@ -232,7 +233,20 @@ test('doctor reads this machine, and its exit code follows its verdict', async (
   t.equal(good.code, ok ? 0 : 1);
   t.strictSame(
     checks.map(({ check }) => check),
-    ['system', 'node', 'glibc', 'cores', 'cpu features', 'memory', 'page size', 'disk', 'heat and power', 'clock', 'model runtime'],
+    [
+      'system',
+      'node',
+      'glibc',
+      'cores',
+      'cpu features',
+      'memory',
+      'page size',
+      'disk',
+      'heat and power',
+      'clock',
+      'model runtime',
+      'variants',
+    ],
   );
   for (const { check, state, advice } of checks)
     t.equal(advice === undefined, state === 'ok', `${check}: advice exactly where it is needed`);
@@ -251,6 +265,7 @@ test('a board that is too small, too old or too hot is told so', async (t) => {
     platform: 'linux',
     board: {
       model: null,
+      cpu: null,
       arch: 'arm64',
       kernel: null,
       cores: 4,
@@ -300,7 +315,7 @@ test('models are listed and verified from their cards; a changed file is found o
   const names = readdirSync(bundled);
   const listed = await run(['models', 'list'], { modelsDirectories: [bundled] });
   t.equal(listed.code, 0);
-  for (const name of names) t.match(listed.out, new RegExp(`^${name}@\\S+ +\\S+ +\\S+ +[\\d.]+ MB +\\S+`, 'm'));
+  for (const name of names) t.match(listed.out, new RegExp(`^${name}@\\S+ +\\S+ +\\S+ +pinned +[\\d.]+ MB +- +\\S+`, 'm'));
   t.match(await run(['models', 'verify', '--files-only'], { modelsDirectories: [bundled] }), {
     code: 0,
     out: new RegExp(`^ok +${names[0]}@`, 'm'),

@@ -119,6 +119,8 @@ test('who and where the device is comes from the machine when the file does not 
   t.same(settings.device, { id: 'my-box-lan', name: 'my-box-lan', site: '' });
   t.same(settings.paths, { state_dir: '/state', run_dir: '/run/x', models_dirs: [] });
   t.equal((await load(write(small))).settings.paths.state_dir, '/var/lib/shoal');
+  t.equal(settings.variants, 'pinned', 'a fleet does not drift apart by itself');
+  t.equal((await load(write(`${small}variants: auto\n`))).settings.variants, 'auto');
 });
 
 test('conf.d is merged in name order: maps merge, lists and values are replaced, hidden and other files are ignored', async (t) => {

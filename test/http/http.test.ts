@@ -75,6 +75,7 @@ function house(t: Test, options: object = {}, socketPath = join(folder(), 'run',
   };
   const deps: HttpDeps = {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
+    variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
     health,
     metrics: new PromMetrics(),
     store,
@@ -122,6 +123,11 @@ test('health and metrics are answered by both doors, with the status and the rea
   }
   health.set('store', 'down', 'the disk is gone');
   for (const door of [{ socketPath }, { host: '127.0.0.1', port: port() }]) {
+    t.match(
+      await ask({ ...door, path: '/readyz' }),
+      { json: { variants: { 'ppocr-det@4.0.0': ['int8'] } } },
+      'readiness names the variants that run',
+    );
     t.match(await ask({ ...door, path: '/readyz' }), { status: 503, json: { ready: false, reasons: ['store is down: the disk is gone'] } });
     t.match(await ask({ ...door, path: '/healthz' }), {
       status: 503,

@@ -25,6 +25,7 @@ test('topics are built as the wire contract says, and every one of them may be p
   const all = [
     topics.status,
     topics.info,
+    topics.models,
     topics.health,
     topics.result('signs', 'inbox'),
     topics.backlog('signs', 'inbox'),
@@ -32,7 +33,7 @@ test('topics are built as the wire contract says, and every one of them may be p
   ];
   t.same(
     all,
-    ['status', 'info', 'health', 'result/signs/inbox', 'backlog/signs/inbox', 'input/inbox/status'].map(
+    ['status', 'info', 'models', 'health', 'result/signs/inbox', 'backlog/signs/inbox', 'input/inbox/status'].map(
       (end) => `acme/plant3/shoal/dock-7/${end}`,
     ),
   );

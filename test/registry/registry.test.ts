@@ -6,6 +6,7 @@ import { stringify } from 'yaml';
 import { z } from 'zod';
 import type { Task } from '../../src/core/contracts.js';
 import { ShoalError } from '../../src/core/errors.js';
+import { asVariant, type ModelFacts } from '../../src/core/model.js';
 import type { PipelineConfig, StageConfig } from '../../src/core/pipeline.js';
 import { readCard } from '../../src/registry/card.js';
 import { compareVersions, openRegistry, type Registry } from '../../src/registry/registry.js';
@@ -29,6 +30,19 @@ function card(name: string, version: string, change: Record<string, unknown> = {
   };
 }
 
+const accuracy = {
+  metric: 'things missed',
+  loss: 0.01,
+  bound: 0.02,
+  budget: 0.03,
+  data: 'held-out things',
+  samples: 40,
+  machine: 'a test',
+  measured_by: 'test/registry/registry.test.ts',
+};
+const cost = { cpu_ratio: 0.5, cpu_ms: 12, run: 'one thing, one thread', machine: 'a test', measured_by: 'test/registry/registry.test.ts' };
+const variantWith = (change: object) => ({ variants: { fp32: { ...(card('a', '1.0.0').variants as { fp32: object }).fp32, ...change } } });
+
 async function put(root: string, name: string, version: string, change: Record<string, unknown> | string = {}): Promise<string> {
   const folder = path.join(root, name, version);
   await mkdir(folder, { recursive: true });
@@ -38,6 +52,7 @@ async function put(root: string, name: string, version: string, change: Record<s
   return folder;
 }
 
+const policy = { mode: 'pinned', board: 'x64', tuning: { state: 'none', reason: 'a test' } } as const;
 const folderOf = (t: Test) => t.testdir();
 const names = (registry: Registry) => registry.list().map((model) => `${model.name}@${model.version}`);
 
@@ -56,6 +71,27 @@ test('a card becomes a model with absolute paths, labels and its first variant f
   t.equal(model.source, 'https://example.com/things');
 });
 
+test('a variant may have tensors of its own and states what it loses; the others keep those of the model', async (t) => {
+  const root = folderOf(t);
+  const { fp32 } = card('a', '1.0.0').variants as { fp32: object };
+  const own = [{ name: 'x', dtype: 'uint8', shape: [1, 'length'] }];
+  const variants = { fp32: { ...fp32, recipe: 'fp32.recipe.json' }, int8: { ...fp32, inputs: own, accuracy, cost: [cost] } };
+  const folder = await put(root, 'a', '1.0.0', { variants, pinned: { arm64: 'int8', default: 'fp32' } });
+  const { model } = await readCard(folder);
+  const [first, second] = model.variants;
+  t.ok(first && second);
+  if (!first || !second) return;
+  t.strictSame(second.accuracy, { metric: 'things missed', loss: 0.01, bound: 0.02, budget: 0.03 });
+  t.equal(asVariant(model, first).inputs, model.inputs);
+  t.strictSame(asVariant(model, second).inputs, own);
+  t.equal(asVariant(model, second).outputs, model.outputs);
+  t.strictSame(model.pinned, { arm64: 'int8', default: 'fp32' });
+  const seen: string[] = [];
+  const fit = (facts: ModelFacts) => void seen.push(facts.inputs[0]?.dtype ?? 'none');
+  await verifyModel(model, { fit });
+  t.strictSame(seen, ['float32', 'uint8'], 'the task is asked about both kinds of tensors');
+});
+
 test('broken cards are reported with path and reason and hide no other', async (t) => {
   const root = folderOf(t);
   await put(root, 'good', '1.0.0');
@@ -72,6 +108,12 @@ test('broken cards are reported with path and reason and hide no other', async (
     ['other-name', { name: 'another' }, /its folder says other-name@1\.0\.0/],
     ['other-version', { version: '2.0.0' }, /must agree/],
     ['no-variants', { variants: {} }, /at least one variant/],
+    ['pinned-nowhere', { pinned: { 'x64-vnni': 'int4' } }, /pinned\.x64-vnni: there is no variant "int4", only fp32/],
+    ['pinned-strange', { pinned: { riscv: 'fp32' } }, /pinned/],
+    ['bound-below', variantWith({ accuracy: { ...accuracy, bound: 0.001 } }), /bound is the upper bound of loss/],
+    ['hearsay', variantWith({ accuracy: { ...accuracy, measured_by: undefined } }), /accuracy\.measured_by/],
+    ['no-machine', variantWith({ cost: [{ ...cost, machine: '' }] }), /cost\.0\.machine/],
+    ['recipe-climbs', variantWith({ recipe: '../r.json' }), /inside the folder/],
     ['no-labels', { labels: 'labels.txt' }, /cannot read .*labels\.txt/],
     ['two-wrong', { title: 7, inputs: [] }, /title.*inputs/],
   ];
@@ -201,6 +243,7 @@ test('a pipeline is resolved with models, variants, kinds of capture and default
   const resolved = resolvePipelines({ signs: config, sound: pipeline(stage('hear-things', 'speech')) }, registry, tasks, {
     sinks: ['lan'],
     hangMs: 30_000,
+    policy,
   });
   t.strictSame(resolved.problems, []);
   t.strictSame(resolved.pipelines[0], {
@@ -223,7 +266,7 @@ test('a pipeline is resolved with models, variants, kinds of capture and default
 test('every problem of every pipeline is said at once, with its path and what exists', async (t) => {
   const registry = await things(t);
   const problemsOf = (...stages: StageConfig[]) =>
-    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1 }).problems.map(
+    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1, policy }).problems.map(
       ({ path: at, found, expected }) => `${at} | ${found} | ${expected}`,
     );
   t.match(problemsOf(stage('fnd-things', 'a')), [
@@ -263,7 +306,7 @@ test('a pipeline with a problem is left out, the others stay', async (t) => {
     { bad: pipeline(stage('nothing', 'a')), good: { ...pipeline(stage('find-things', 'a')), hang_ms: 99, sinks: [] } },
     registry,
     tasks,
-    { sinks: ['lan'], hangMs: 1 },
+    { sinks: ['lan'], hangMs: 1, policy },
   );
   t.match(resolved.pipelines, [{ name: 'good', hangMs: 99, sinks: [] }]);
   t.equal(resolved.pipelines.length, 1);

@@ -15,6 +15,7 @@ export function sinkContext(around = testSurroundings()): SinkContext {
       throw new Error('a file sink needs no connection');
     },
     info: () => ({}),
+    models: () => ({}),
     vitals: () => ({}),
   };
 }

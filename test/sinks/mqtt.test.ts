@@ -33,6 +33,7 @@ async function corridor(t: Test, url: string, more: { protocol?: '3.1.1' | '5'; 
     device,
     connection: () => connection,
     info: () => ({ version: '0.1.0', config_hash: 'abc' }),
+    models: () => ({ schema: 'shoal/models/1', models: [] }),
     vitals: () => ({ queue: 3 }),
   });
   await connection.start();
@@ -55,13 +56,20 @@ test('a subscriber gets the stored bytes on the topic of the lane, and a redeliv
   const [live] = deliveriesOf(1) as [Delivery];
   await relayAll(sink, [live, { ...live, resultId: 'late', lane: 'backlog' }]);
   await sink.deliver({ ...live, redelivery: true });
-  await subscriber.wait((messages) => messages.length >= 5);
+  await subscriber.wait((messages) => messages.length >= 6);
   const base = 'acme/plant3/shoal/dock-7';
   t.same(
     subscriber.messages.map((message) => message.topic),
-    [`${base}/status`, `${base}/info`, `${base}/result/signs/inbox`, `${base}/backlog/signs/inbox`, `${base}/result/signs/inbox`],
+    [
+      `${base}/status`,
+      `${base}/info`,
+      `${base}/models`,
+      `${base}/result/signs/inbox`,
+      `${base}/backlog/signs/inbox`,
+      `${base}/result/signs/inbox`,
+    ],
   );
-  const results = subscriber.messages.slice(2);
+  const results = subscriber.messages.slice(3);
   for (const message of results) {
     t.ok(message.payload.equals(live.payload), 'the very bytes');
     t.match(message, { qos: 1, retain: false, contentType: 'application/json' });
@@ -71,9 +79,10 @@ test('a subscriber gets the stored bytes on the topic of the lane, and a redeliv
     [undefined, undefined, 'true'],
   );
   t.equal(subscriber.messages[1]?.payload.toString(), '{"version":"0.1.0","config_hash":"abc"}');
+  t.equal(subscriber.messages[2]?.payload.toString(), '{"schema":"shoal/models/1","models":[]}');
 });
 
-test('info is retained, health is not and comes each minute without an acknowledgement', async (t) => {
+test('info and models are retained, health is not and comes each minute without an acknowledgement', async (t) => {
   const broker = await startAedes();
   t.teardown(() => broker.stop());
   const proxy = await startProxy(broker.port);
@@ -89,6 +98,7 @@ test('info is retained, health is not and comes each minute without an acknowled
     [
       { topic: 'status', qos: 1, retain: true },
       { topic: 'info', qos: 1, retain: true },
+      { topic: 'models', qos: 1, retain: true },
       { topic: 'result/signs/inbox', qos: 1, retain: false },
       { topic: 'health', qos: 0, retain: false },
       { topic: 'result/signs/inbox', qos: 1, retain: false },

@@ -1,0 +1,47 @@
+/**
+ * `shoal models list`: every variant, whether it runs on this board and why, and what it costs as tuned here.
+ */
+import { type Model, type ModelVariant, modelRef } from '../core/model.js';
+import { chooseVariant, type VariantPolicy } from '../registry/choose-variant.js';
+import { costOf } from '../registry/models-message.js';
+import type { Registry } from '../registry/registry.js';
+import { renderTable } from './table.js';
+
+export function modelsJson(registry: Registry, policy: VariantPolicy): Record<string, unknown> {
+  const { mode, board, tuning } = policy;
+  const models = registry.list().map((model) => {
+    const choice = chooseVariant(model, policy);
+    const variants = model.variants.map((variant) => ({ ...variant, cost: costOf({ model, variant }, policy) }));
+    const runs = choice === null ? null : { variant: choice.variant.name, chosen_by: choice.by, reason: choice.reason };
+    return { ...model, variants, runs };
+  });
+  const tuned = tuning.state === 'usable' ? { state: tuning.state } : tuning;
+  return { board_class: board, variants: mode, tuning: tuned, models, problems: registry.problems };
+}
+
+export function modelsText(registry: Registry, policy: VariantPolicy): string {
+  const problems = registry.problems.map(({ path, reason }) => `${path}: ${reason}\n`).join('');
+  const models = registry.list();
+  if (models.length === 0) return `No models.\n${problems}`;
+  const rows = models.flatMap((model) => model.variants.map((variant) => rowOf(model, variant, policy)));
+  const table = renderTable(['MODEL', 'TASK', 'VARIANT', 'RUNS HERE', 'SIZE', 'CPU MS HERE', 'LICENCE', 'SOURCE'], rows);
+  const several = models.filter(({ variants }) => variants.length > 1);
+  const reasons = several.flatMap((model) => {
+    const choice = chooseVariant(model, policy);
+    return choice === null ? [] : [`${modelRef(model)} runs as ${choice.variant.name}: ${choice.reason}\n`];
+  });
+  return `${table}\n\n${reasons.join('')}${boardText(policy)}\n${problems}`;
+}
+
+function boardText({ mode, board, tuning }: VariantPolicy): string {
+  const tuned = tuning.state === 'usable' ? 'this board is tuned' : tuning.reason;
+  return `Class of this board: ${board}; variants: ${mode}; ${tuned}.`;
+}
+
+function rowOf(model: Model, variant: ModelVariant, policy: VariantPolicy): string[] {
+  const runs = chooseVariant(model, policy);
+  const here = runs?.variant.name === variant.name ? runs.by : 'on request';
+  const cost = costOf({ model, variant }, policy);
+  const size = `${(variant.bytes / 1e6).toFixed(1)} MB`;
+  return [modelRef(model), model.task, variant.name, here, size, cost === null ? '-' : `${cost.cpu_ms}`, model.licence, model.source];
+}
