@@ -7,12 +7,13 @@ export interface LoopProcess<Work, Reply> {
   stop(): void;
 }
 
-/** `script` is a built module beside this one. */
-export async function startLoop<Work extends number | readonly string[], Reply>(
+/** `script` is a built module beside this one; `env` is added to this process's environment. */
+export async function startLoop<Work extends number | object, Reply>(
   script: string,
   args: readonly string[],
+  env: NodeJS.ProcessEnv = {},
 ): Promise<LoopProcess<Work, Reply>> {
-  const child = fork(fileURLToPath(new URL(script, import.meta.url)), args);
+  const child = fork(fileURLToPath(new URL(script, import.meta.url)), args, { env: { ...process.env, ...env } });
   const reply = (): Promise<unknown> =>
     new Promise((resolve, reject) => {
       const onExit = (code: number | null): void => reject(new Error(`${script} ended with exit code ${code}`));

@@ -9,6 +9,7 @@ import type { Benchmark, Figure } from './figure.js';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   accuracy: async () => (await import('./accuracy.js')).accuracy,
+  compile: async () => (await import('./compile.js')).compile,
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,

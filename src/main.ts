@@ -1,6 +1,7 @@
 /**
  * The process: arguments -> command -> exit code. Commands are loaded when they are asked for, so that the daemon holds none but its own.
  */
+import './start-ahead.js';
 import { readFileSync } from 'node:fs';
 import type { CommandContext, CommandFactory } from './cli/command-context.js';
 import { standardDefaults } from './cli/command-context.js';

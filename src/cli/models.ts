@@ -1,12 +1,13 @@
 /**
- * `shoal models list | verify | tune`: which models this board has, which variant of each runs here, and whether they are what their
- * cards say.
+ * `shoal models list | verify | inspect | tune`: which models this board has, which variant of each runs here, whether they are what
+ * their cards say, and what is in a file.
  */
 import { Command } from 'commander';
 import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
 import { Exit, exitCodes } from './exit.js';
+import { inspectCommand } from './models-inspect.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from './models-setting.js';
 import { modelsJson, modelsText } from './models-text.js';
 import { tuneCommand } from './tune.js';
@@ -53,9 +54,10 @@ export function modelsCommand(context: ModelsContext): Command {
       await verifyAll(context, refs, options);
     });
   return new Command('models')
-    .description('show, verify or tune the models of this board')
+    .description('show, verify, inspect or tune models')
     .addCommand(list)
     .addCommand(verify)
+    .addCommand(inspectCommand(context))
     .addCommand(tuneCommand(context));
 }
 

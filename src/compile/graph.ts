@@ -165,11 +165,19 @@ export class Graph {
 
   /** Removes nodes that nothing needs, then initializers and stated shapes that nothing names. Answers how many nodes went. */
   prune(): number {
-    let removed = 0;
-    for (let dead = this.#dead(); dead.length > 0; dead = this.#dead()) {
-      this.remove(...dead);
-      removed += dead.length;
+    const dead = new Set<OnnxNode>();
+    // Grows while it is gone through: what goes may leave others without a user. A file may be one chain of a hundred thousand.
+    const waiting = this.nodes.filter((node) => this.#isDead(node));
+    for (const node of waiting) {
+      if (dead.has(node)) continue;
+      dead.add(node);
+      this.#unlink(node);
+      for (const name of [...node.inputs, ...(this.#inner.get(node) ?? [])]) {
+        const maker = this.#producers.get(name);
+        if (maker !== undefined && this.#isDead(maker)) waiting.push(maker);
+      }
     }
+    this.model.graph.nodes = this.nodes.filter((node) => !dead.has(node));
     const { graph } = this.model;
     graph.initializers = graph.initializers.filter(
       ({ name }) => this.#users.has(name) || this.#outputs.has(name) || this.#inputs.has(name),
@@ -177,11 +185,11 @@ export class Graph {
     this.#constants.clear();
     for (const tensor of graph.initializers) this.#constants.set(tensor.name, tensor);
     graph.values = graph.values.filter(({ name }) => this.#producers.has(name));
-    return removed;
+    return dead.size;
   }
 
-  #dead(): OnnxNode[] {
-    return this.nodes.filter((node) => node.outputs.every((name) => name === '' || !(this.#outputs.has(name) || this.#users.has(name))));
+  #isDead(node: OnnxNode): boolean {
+    return node.outputs.every((name) => name === '' || !(this.#outputs.has(name) || this.#users.has(name)));
   }
 
   #link(node: OnnxNode): void {

@@ -95,8 +95,11 @@ export const limits = {
 
   /** An ONNX file that is read for inspection or compiling (bytes): small models are the point. */
   onnxBytesMax: 1024 * 1024 * 1024,
-  /** Fields and packed numbers of an ONNX file, each an object here: the largest models of a board have a hundred thousand. */
-  onnxFieldsMax: 4_000_000,
+  /**
+   * Fields and packed numbers of an ONNX file, nodes and tensors counted as several: each becomes 80 to 200 bytes of heap, so this is 200 MB
+   * at the worst and half a second. The largest of the models at hand, 430 nodes to 700, have 18,000.
+   */
+  onnxFieldsMax: 1_000_000,
   /** Graphs within graphs (If, Loop, Scan). */
   onnxDepthMax: 16,
   /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */

@@ -3,7 +3,7 @@
  */
 import type { Tensors } from './tensor.js';
 
-/** Runs a model over the calibration samples through the task's own pre-processing. */
+/** Runs a model over the calibration samples through the task's own pre-processing. @public */
 export interface Calibrator {
   /**
    * `model`: ONNX bytes with the inputs of the original and any outputs. `see` gets all outputs of each run, in the order of the samples;
@@ -48,7 +48,7 @@ export interface Evaluation {
   readonly failure?: string;
 }
 
-/** Runs candidates over the held-out samples, never those of the calibration. */
+/** Runs candidates over the held-out samples, never those of the calibration. @public */
 export interface Evaluator {
   /** Accuracy and cost; the original is the first candidate. */
   evaluate(candidates: readonly Candidate[]): Promise<readonly Evaluation[]>;

@@ -5,7 +5,6 @@
  * one that stays its own; nothing waits here: a job that no engine takes now is refused. Health says honestly how many
  * engines can work and why the others cannot. Deliberately retries nothing: a lost job is the scheduler's.
  */
-import { fileURLToPath } from 'node:url';
 import type { Engines, Surroundings } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import type { EngineAnswer, EngineJob } from '../core/job.js';
@@ -13,12 +12,11 @@ import { limits } from '../core/limits.js';
 import type { Model } from '../core/model.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import { engineCount, readCapacity } from './capacity.js';
+import { engineEntry } from './entry.js';
 import type { EngineOptions } from './options.js';
 import { PoolMetrics } from './pool-metrics.js';
 import type { WarmModel } from './protocol.js';
 import { EngineSlot } from './slot.js';
-
-export const engineEntry = fileURLToPath(new URL('./main.js', import.meta.url));
 
 export interface PoolSetup {
   readonly options: EngineOptions;

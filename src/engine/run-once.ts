@@ -9,8 +9,9 @@ import type { EngineAnswer, EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { Model } from '../core/model.js';
 import { modelRef } from '../core/model.js';
+import { engineEntry } from './entry.js';
 import { EngineHost } from './host.js';
-import { engineEntry, type PoolSetup } from './pool.js';
+import type { PoolSetup } from './pool.js';
 import type { EngineConfig, FromEngine, ModelOpened, WarmModel } from './protocol.js';
 
 type Ready = Extract<FromEngine, { type: 'ready' }>;

@@ -24,6 +24,8 @@ function send(message: FromEngine): Promise<void> {
 
 class EngineLoop {
   readonly #tasks: ReadonlyMap<string, Task>;
+  /** Begun at once: it needs no configuration, and the core may not be as far yet. */
+  readonly #tested = selfTest();
   readonly #queue: { readonly seq: number; readonly job: EngineJob }[] = [];
   #tools: JobTools | null = null;
   #busy = false;
@@ -31,6 +33,7 @@ class EngineLoop {
 
   constructor(tasks: readonly Task[]) {
     this.#tasks = new Map(tasks.map((task) => [task.name, task]));
+    this.#tested.catch(() => {});
   }
 
   async receive(message: ToEngine): Promise<void> {
@@ -50,7 +53,7 @@ class EngineLoop {
 
   async #configure(config: EngineConfig): Promise<void> {
     this.#busy = true;
-    const runtimeMs = await selfTest();
+    const runtimeMs = await this.#tested;
     if (config.pipelines.some((pipeline) => pipeline.reads.includes('image'))) await import('./image.js');
     const sessions = new Sessions(config);
     const models: ModelOpened[] = [];

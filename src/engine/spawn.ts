@@ -18,18 +18,27 @@ const niceness = 10;
 const oomScore = '500';
 
 let setpriv: Promise<boolean> | undefined;
+let warned = false;
 
 /** Whether setpriv knows --pdeathsig (util-linux 2.33 or later does, busybox does not); asked once. */
-function hasSetpriv(log: Log): Promise<boolean> {
+function hasSetpriv(): Promise<boolean> {
   setpriv ??= new Promise((resolve) => {
-    execFile('setpriv', ['--pdeathsig', 'KILL', '--', process.execPath, '--version'], { timeout: 10_000 }, (error) => {
-      if (error !== null) {
-        log.warn({}, 'setpriv (util-linux) is missing or too old: an engine that hangs outlives a killed daemon; install util-linux');
-      }
-      resolve(error === null);
-    });
+    execFile('setpriv', ['--help'], { timeout: 10_000 }, (error, stdout) => resolve(error === null && stdout.includes('--pdeathsig')));
   });
   return setpriv;
+}
+
+/** One that was started ahead, with the module it runs. */
+let ahead: { readonly entry: string; readonly child: Promise<ChildProcess> } | undefined;
+
+/**
+ * Starts an engine before anybody needs it; the next `spawnEngine` of the same entry gets it. A daemon does so first of all: its
+ * engine then boots on another core while the daemon loads its own parts. One that nobody takes dies with this process.
+ */
+export function spawnAhead(entry: string): void {
+  const child = forkEngine(entry).then((forked) => forked.on('error', () => {}));
+  child.catch(() => {});
+  ahead = { entry, child };
 }
 
 /**
@@ -37,8 +46,22 @@ function hasSetpriv(log: Log): Promise<boolean> {
  * a heap size among them counts instead of an engine's.
  */
 export async function spawnEngine(entry: string, log: Log, node: readonly string[] = []): Promise<ChildProcess> {
+  if (!warned && !(await hasSetpriv())) {
+    warned = true;
+    log.warn({}, 'setpriv (util-linux) is missing or too old: an engine that hangs outlives a killed daemon; install util-linux');
+  }
+  if (ahead?.entry === entry) {
+    const { child } = ahead;
+    ahead = undefined;
+    const early = await child.catch(() => undefined);
+    if (early?.connected === true && early.exitCode === null && early.signalCode === null) return early;
+  }
+  return forkEngine(entry, node);
+}
+
+async function forkEngine(entry: string, node: readonly string[] = []): Promise<ChildProcess> {
   const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4', ...node];
-  const bound = await hasSetpriv(log);
+  const bound = await hasSetpriv();
   const child = fork(entry, [], {
     execPath: bound ? 'setpriv' : process.execPath,
     execArgv: bound ? ['--pdeathsig', 'KILL', '--', process.execPath, ...flags] : flags,

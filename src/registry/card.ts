@@ -96,10 +96,6 @@ export const cardShape = z.strictObject({
         .optional()
         .describe('Of the package archive.'),
       files: z.record(inside, inside).optional().describe('File here: path inside the package.'),
-      passes: z
-        .array(z.enum(['fuse-hard-swish']))
-        .default([])
-        .describe('What is done to the ONNX files after they are taken out, in order; hashes are of what comes out.'),
       upstream: z.url().describe('Where the model was made.'),
       note: text.optional().describe('For a person: who trained it, which release.'),
     })

@@ -53,13 +53,18 @@ test('SIGTERM drains within 5 s, leaves no process, and loses nothing', async (t
   t.teardown(() => subscriber.stop());
   scratch.configure(smallConfig(scratch, { url: broker.url }));
   const pictures = await smallPictures();
-  const names = Array.from({ length: 250 }, (_, index) => `drain-${index}.jpg`);
+  const names: string[] = [];
   const seen = () => new Set(told(subscriber).map(({ capture }) => capture.name));
-  for (const name of names) drop(scratch, name, pictures[0]?.bytes ?? Buffer.alloc(0));
 
   let daemon = new DaemonProcess(scratch);
   for (let stop = 0; stop < 2; stop++) {
     const running = daemon;
+    // Anew for each stop: a fast machine would otherwise be done before the second.
+    for (let more = 0; more < 250; more++) {
+      const name = `drain-${names.length}.jpg`;
+      drop(scratch, name, pictures[0]?.bytes ?? Buffer.alloc(0));
+      names.push(name);
+    }
     const before = seen().size;
     await until('it has told of some more', () => seen().size >= before + 10, 30_000);
     const inFlight = scratch.files('work').length;

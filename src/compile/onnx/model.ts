@@ -1,7 +1,8 @@
 /**
  * An ONNX model as the compiler edits it.
  *
- * What a message holds beyond the fields named here stays in its `rest`, byte for byte, and is written back. Nodes, tensors and
+ * What a message holds beyond the fields named here stays in its `rest`, byte for byte, and is written back; only an operator set id,
+ * which has been a domain and a version since ONNX began, keeps nothing else. Nodes, tensors and
  * attributes are plain mutable objects owned by their graph; tensor bytes may be views of the file, so replace them, never write into them.
  *
  * Source: onnx.proto of ONNX 1.19 (IR version 12); field numbers in read.ts and write.ts.
@@ -71,7 +72,10 @@ export interface OnnxValue {
   type: number;
   /** A string names a free dimension, '' an unnamed one; null when the rank is unknown. */
   shape: (number | string)[] | null;
-  /** The type as it stands, when it is no plain tensor; written back instead of `type` and `shape`. */
+  /**
+   * The type as it stands, when it is no tensor (`type` is 0 then) or says more than `type` and `shape` can. Written back instead of them:
+   * whoever changes those sets it to null.
+   */
   otherType: Uint8Array | null;
   rest: Uint8Array[];
 }

@@ -10,22 +10,30 @@ import type { AttributeValue, OnnxAttribute, OnnxGraph, OnnxModel, OnnxNode, Onn
 import { readTensorData } from './tensor-fields.js';
 import { Budget, bytesField, type Field, invalid, last, readFields, readFixed, readVarints, textOf } from './wire.js';
 
+/**
+ * What reading a message costs besides its fields, in fields: the objects it becomes are larger. An empty node of two bytes in the file
+ * is some 500 bytes here, a field 80.
+ */
+const cost = { graph: 10, node: 6, attribute: 3, tensor: 4, value: 3 };
+
 /** The model's views point into `bytes`, which must not change afterwards. Throws MODEL_INVALID. */
 export function readModel(bytes: Uint8Array): OnnxModel {
   if (bytes.length > limits.onnxBytesMax) throw invalid(`${bytes.length} bytes, the limit is ${limits.onnxBytesMax}`);
   const budget = new Budget();
   const fields = readFields(bytes, budget);
-  const graph = last(fields, 7);
-  if (graph?.wire !== 2) throw invalid('it has no graph');
+  const graphs = messages(fields, 7);
+  const [graph] = graphs;
+  if (graph === undefined) throw invalid('it has no graph');
+  if (graphs.length > 1) throw invalid(`it has ${graphs.length} graphs`);
   const opsets = new Map<string, number>();
   for (const opset of messages(fields, 8)) {
     const parts = readFields(opset, budget);
-    opsets.set(text(parts, 1), Number(last(parts, 2)?.value ?? 0n));
+    opsets.set(normalDomain(text(parts, 1)), integer(parts, 2));
   }
   return {
-    irVersion: Number(last(fields, 1)?.value ?? 0n),
+    irVersion: integer(fields, 1),
     opsets,
-    graph: readGraph(graph.bytes, budget, 0),
+    graph: readGraph(graph, budget, 0),
     functions: messages(fields, 25).length,
     rest: rest(fields, [1, 7, 8]),
   };
@@ -33,6 +41,7 @@ export function readModel(bytes: Uint8Array): OnnxModel {
 
 function readGraph(bytes: Uint8Array, budget: Budget, depth: number): OnnxGraph {
   if (depth > limits.onnxDepthMax) throw invalid(`graphs within graphs more than ${limits.onnxDepthMax} deep`);
+  budget.spend(cost.graph);
   const fields = readFields(bytes, budget);
   return {
     name: text(fields, 2),
@@ -46,11 +55,15 @@ function readGraph(bytes: Uint8Array, budget: Budget, depth: number): OnnxGraph 
 }
 
 function readNode(bytes: Uint8Array, budget: Budget, depth: number): OnnxNode {
+  budget.spend(cost.node);
   const fields = readFields(bytes, budget);
   const attributes = new Map<string, OnnxAttribute>();
   for (const attribute of messages(fields, 5)) {
+    budget.spend(cost.attribute);
     const parts = readFields(attribute, budget);
-    attributes.set(text(parts, 1), readAttribute(parts, budget, depth));
+    const name = text(parts, 1);
+    if (attributes.has(name)) throw invalid('a node with two attributes of one name');
+    attributes.set(name, readAttribute(parts, budget, depth));
   }
   return {
     inputs: messages(fields, 1).map(textOf),
@@ -67,19 +80,23 @@ function normalDomain(domain: string): string {
   return domain === 'ai.onnx' ? '' : domain;
 }
 
-/** Fields that hold an attribute's value, by its kind. */
+/** Fields that hold the values of attributes. */
 const valueFields = [2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 14, 15, 21, 22, 23];
 
+/** The field of an AttributeType's value, for those that are understood. */
+const fieldOfType: Readonly<Record<number, number>> = { 1: 2, 2: 3, 3: 4, 4: 5, 5: 6, 6: 7, 7: 8, 8: 9, 10: 11 };
+
 function readAttribute(fields: readonly Field[], budget: Budget, depth: number): OnnxAttribute {
-  return { ...readValueOf(fields, budget, depth), rest: rest(fields, [1, 20, ...valueFields]) };
+  const type = integer(fields, 20) || guessType(fields);
+  const field = fieldOfType[type];
+  return { ...readValueOf(fields, type, budget, depth), rest: rest(fields, [1, 20, ...(field === undefined ? valueFields : [field])]) };
 }
 
-function readValueOf(fields: readonly Field[], budget: Budget, depth: number): AttributeValue {
-  const type = Number(last(fields, 20)?.value ?? 0n) || guessType(fields);
+function readValueOf(fields: readonly Field[], type: number, budget: Budget, depth: number): AttributeValue {
   const bytes = (number: number): Uint8Array => last(fields, number)?.bytes ?? new Uint8Array(0);
   switch (type) {
     case 1:
-      return { kind: 'float', value: readFloats(fields, 2)[0] ?? 0 };
+      return { kind: 'float', value: readFloats(fields, 2, budget).at(-1) ?? 0 };
     case 2:
       return { kind: 'int', value: BigInt.asIntN(64, last(fields, 3)?.value ?? 0n) };
     case 3:
@@ -89,7 +106,7 @@ function readValueOf(fields: readonly Field[], budget: Budget, depth: number): A
     case 5:
       return { kind: 'graph', value: readGraph(bytes(6), budget, depth + 1) };
     case 6:
-      return { kind: 'floats', value: readFloats(fields, 7) };
+      return { kind: 'floats', value: readFloats(fields, 7, budget) };
     case 7:
       return { kind: 'ints', value: readVarints(fields, 8, budget) };
     case 8:
@@ -103,56 +120,73 @@ function readValueOf(fields: readonly Field[], budget: Budget, depth: number): A
 
 /** Models of IR version 1 and 2 do not state the type. */
 function guessType(fields: readonly Field[]): number {
-  const types: Readonly<Record<number, number>> = { 2: 1, 3: 2, 4: 3, 5: 4, 6: 5, 7: 6, 8: 7, 9: 8, 11: 10 };
-  return types[fields.find(({ number }) => types[number] !== undefined)?.number ?? 0] ?? 0;
+  const [type] = Object.entries(fieldOfType).find(([, field]) => fields.some(({ number }) => number === field)) ?? ['0'];
+  return Number(type);
 }
 
-function readFloats(fields: readonly Field[], number: number): number[] {
+function readFloats(fields: readonly Field[], number: number, budget: Budget): number[] {
   const bytes = readFixed(fields, number);
+  // Packed as numbers, without an object each.
+  budget.spend(Math.ceil(bytes.length / 16));
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.length);
   return Array.from({ length: bytes.length >> 2 }, (_, i) => view.getFloat32(i * 4, true));
 }
 
 function readTensor(bytes: Uint8Array, budget: Budget): OnnxTensor {
+  budget.spend(cost.tensor);
   const fields = readFields(bytes, budget);
-  const type = Number(last(fields, 2)?.value ?? 0n);
   const dims = readVarints(fields, 1, budget).map(Number);
   if (dims.length > limits.onnxRankMax || dims.some((dim) => !Number.isSafeInteger(dim) || dim < 0)) {
     throw invalid(`a tensor of shape [${dims.slice(0, 20).join(', ')}]`);
   }
-  return { name: text(fields, 8), dims, ...readTensorData(fields, type, dims, budget) };
+  return { name: text(fields, 8), dims, ...readTensorData(fields, integer(fields, 2), dims) };
 }
 
 function readValue(bytes: Uint8Array, budget: Budget): OnnxValue {
+  budget.spend(cost.value);
   const fields = readFields(bytes, budget);
-  const type = last(fields, 2);
+  const [stated] = messages(fields, 2).slice(-1);
   const value = { name: text(fields, 1), type: 0, shape: null, otherType: null, rest: rest(fields, [1, 2]) };
-  if (type === undefined) return value;
-  const kinds = readFields(type.bytes, budget);
-  const tensor = last(kinds, 1);
-  if (tensor === undefined || kinds.length > 1) return { ...value, otherType: bytesField(2, type.bytes) };
-  const parts = readFields(tensor.bytes, budget);
-  const shape = last(parts, 2);
+  if (stated === undefined) return value;
+  const found = readTensorType(stated, budget);
+  const otherType = bytesField(2, stated);
+  if (found === null) return { ...value, otherType };
+  return { ...value, type: found.type, shape: found.shape, otherType: found.more ? otherType : null };
+}
+
+/** Null for the type of something else; `more` when it holds what a `type` and a `shape` cannot say. */
+function readTensorType(bytes: Uint8Array, budget: Budget): (Pick<OnnxValue, 'type' | 'shape'> & { more: boolean }) | null {
+  const kinds = readFields(bytes, budget);
+  const [tensor] = messages(kinds, 1).slice(-1);
+  if (tensor === undefined) return null;
+  const parts = readFields(tensor, budget);
+  const [shape] = messages(parts, 2).slice(-1);
+  const sizes = shape === undefined ? null : readFields(shape, budget);
+  const dims = sizes === null ? null : messages(sizes, 1).map((dim) => readFields(dim, budget));
+  const strangers = [rest(kinds, [1]), rest(parts, [1, 2]), rest(sizes ?? [], [1]), ...(dims ?? []).map((dim) => rest(dim, [1, 2]))];
   return {
-    ...value,
-    type: Number(last(parts, 1)?.value ?? 0n),
-    shape: shape === undefined ? null : messages(readFields(shape.bytes, budget), 1).map((dim) => readDimension(dim, budget)),
+    type: integer(parts, 1),
+    shape: dims?.map((dim) => (last(dim, 1) === undefined ? text(dim, 2) : integer(dim, 1))) ?? null,
+    more: strangers.some(({ length }) => length > 0),
   };
 }
 
-function readDimension(bytes: Uint8Array, budget: Budget): number | string {
-  const fields = readFields(bytes, budget);
-  const size = last(fields, 1);
-  return size === undefined ? text(fields, 2) : Number(size.value);
-}
-
+/** The payloads of a repeated message, or of text. */
 function messages(fields: readonly Field[], number: number): Uint8Array[] {
-  return fields.filter((field) => field.number === number).map(({ bytes }) => bytes);
+  const own = fields.filter((field) => field.number === number);
+  if (own.some(({ wire }) => wire !== 2)) throw invalid(`field ${number} of a message is a number where it has text or a message`);
+  return own.map(({ bytes }) => bytes);
 }
 
 function text(fields: readonly Field[], number: number): string {
-  const field = last(fields, number);
-  return field === undefined ? '' : textOf(field.bytes);
+  return textOf(messages(fields, number).at(-1) ?? new Uint8Array(0));
+}
+
+/** A signed number that a double holds; 0 when absent. */
+function integer(fields: readonly Field[], number: number): number {
+  const value = Number(BigInt.asIntN(64, last(fields, number)?.value ?? 0n));
+  if (!Number.isSafeInteger(value)) throw invalid(`the number ${value}`);
+  return value;
 }
 
 function rest(fields: readonly Field[], known: readonly number[]): Uint8Array[] {

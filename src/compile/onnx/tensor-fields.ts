@@ -3,9 +3,8 @@
  *
  * Guarantees: as many elements as the dimensions say, or MODEL_INVALID; never more bytes than eight times those of the file.
  */
-import { limits } from '../../core/limits.js';
 import { dataType, type OnnxTensor } from './model.js';
-import { type Budget, type Field, invalid, last, readFixed, readVarints } from './wire.js';
+import { type Field, invalid, last, readElements, readFixed } from './wire.js';
 
 /** Bytes of an element; 0 where an element is no whole number of bytes, or none is known. */
 export const elementBytes: Readonly<Record<number, number>> = {
@@ -38,12 +37,12 @@ const dataLocation = 14;
 
 type Data = Pick<OnnxTensor, 'type' | 'data' | 'external' | 'rest'>;
 
-export function readTensorData(fields: readonly Field[], elementType: number, shape: readonly number[], budget: Budget): Data {
+export function readTensorData(fields: readonly Field[], elementType: number, shape: readonly number[]): Data {
   const external = last(fields, dataLocation)?.value === 1n;
   const size = elementBytes[elementType] ?? 0;
   if (external || size === 0) return { type: elementType, data: new Uint8Array(0), external, rest: others(fields, [dims, type, name]) };
   const count = shape.reduce((product, dim) => product * dim, 1);
-  const data = readBytes(fields, size, budget);
+  const data = readBytes(fields, elementType, size);
   if (data.length !== count * size) {
     throw invalid(`a tensor of shape [${shape.join(', ')}] with ${data.length} bytes, expected ${count * size}`);
   }
@@ -55,24 +54,23 @@ export function readTensorData(fields: readonly Field[], elementType: number, sh
   };
 }
 
-function readBytes(fields: readonly Field[], size: number, budget: Budget): Uint8Array {
+/** The bytes of a tensor whose elements have `size` bytes: raw, or in the field of its type. */
+function readBytes(fields: readonly Field[], elementType: number, size: number): Uint8Array {
   const raw = last(fields, rawData);
   if (raw !== undefined) return raw.bytes;
-  if (fields.some(({ number }) => number === floatData)) return readFixed(fields, floatData);
-  if (fields.some(({ number }) => number === doubleData)) return readFixed(fields, doubleData);
-  const source = [int32Data, int64Data, uint64Data].find((candidate) => fields.some(({ number }) => number === candidate));
-  if (source === undefined) return new Uint8Array(0);
-  const values = readVarints(fields, source, budget);
-  if (values.length * size > limits.onnxBytesMax) throw invalid('a tensor larger than a model may be');
-  const bytes = new Uint8Array(values.length * size);
-  const view = new DataView(bytes.buffer);
-  values.forEach((value, i) => {
-    if (size === 8) view.setBigInt64(i * 8, BigInt.asIntN(64, value), true);
-    else if (size === 4) view.setInt32(i * 4, Number(BigInt.asIntN(32, value)), true);
-    else if (size === 2) view.setUint16(i * 2, Number(BigInt.asUintN(16, value)), true);
-    else view.setUint8(i, Number(BigInt.asUintN(8, value)));
-  });
-  return bytes;
+  switch (elementType) {
+    case dataType.float32:
+      return readFixed(fields, floatData);
+    case dataType.float64:
+      return readFixed(fields, doubleData);
+    case dataType.int64:
+      return readElements(fields, int64Data, size);
+    case dataType.uint32:
+    case dataType.uint64:
+      return readElements(fields, uint64Data, size);
+    default:
+      return readElements(fields, int32Data, size);
+  }
 }
 
 function others(fields: readonly Field[], known: readonly number[]): Uint8Array[] {

@@ -1,0 +1,25 @@
+/** What the benchmark of the variants asks its child processes, and what they answer. */
+import type { Observation } from '../../src/core/result.js';
+
+export type Work =
+  | { readonly kind: 'list'; readonly model: string }
+  | { readonly kind: 'cost'; readonly model: string; readonly rounds: number }
+  | { readonly kind: 'answers'; readonly model: string; readonly from: number; readonly to: number; readonly names: readonly string[] };
+
+/** Of `list`. */
+export interface Listed {
+  /** The model as shipped first. */
+  readonly candidates: readonly { readonly name: string; readonly unchanged: boolean; readonly bytes: number }[];
+  readonly samples: number;
+}
+
+/** Of `cost`: CPU milliseconds a model run, by candidate, one a round. */
+export type Costs = readonly (readonly number[])[];
+
+/** Of `answers`, in the order of the samples. */
+export interface Answers {
+  /** Null where there is none. */
+  readonly truths: readonly (readonly Observation[] | null)[];
+  /** By candidate asked for, in the order of the list. */
+  readonly found: readonly (readonly (readonly Observation[])[])[];
+}
