@@ -1,11 +1,12 @@
 /**
- * `shoal models list | verify | inspect | tune`: which models this board has, which variant of each runs here, whether they are what
+ * `shoal models list | verify | inspect | compile | tune`: which models this board has, which variant of each runs here, whether they are what
  * their cards say, and what is in a file.
  */
 import { Command } from 'commander';
 import { type Model, type ModelFacts, type ModelVariant, modelRef } from '../core/model.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
+import { compileCommand } from './compile/compile-command.js';
 import { Exit, exitCodes } from './exit.js';
 import { inspectCommand } from './models-inspect.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from './models-setting.js';
@@ -54,10 +55,11 @@ export function modelsCommand(context: ModelsContext): Command {
       await verifyAll(context, refs, options);
     });
   return new Command('models')
-    .description('show, verify, inspect or tune models')
+    .description('show, verify, inspect, compile or tune models')
     .addCommand(list)
     .addCommand(verify)
     .addCommand(inspectCommand(context))
+    .addCommand(compileCommand(context))
     .addCommand(tuneCommand(context));
 }
 

@@ -335,6 +335,8 @@ export interface TaskInput<Options> {
 export interface TaskMetric {
   /** What is counted, in the plural: `characters, spaces ignored`. */
   readonly name: string;
+  /** How many errors per thing counted a variant may make more than the original (upper 95 % bound), where the operator says nothing else. */
+  readonly budget: number;
   score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
 }
 
@@ -349,7 +351,7 @@ export interface Task<Options = unknown> {
   /** What decides whether a variant is as good as another. */
   readonly metric: TaskMetric;
   /** A second look at the same answers, reported beside the first, never decisive. */
-  readonly alsoMetric?: TaskMetric;
+  readonly alsoMetric?: Omit<TaskMetric, 'budget'>;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
   /** Pure but for the ports. Throws ShoalError. */

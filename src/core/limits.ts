@@ -149,6 +149,8 @@ export const limits = {
   costFeedBytesMax: 64 * 1024 * 1024,
   /** From the fork of a process that measures a model's memory to its answer: a load and a handful of runs. */
   memoryProbeMs: 60_000,
+  /** A whole compilation: a slow board with a large model and many samples; beyond it something hangs. */
+  compileMs: 60 * 60_000,
   /** JavaScript heap of the process that compiles: a model is held as objects there, and copied. */
   compileHeapMegabytes: 1024,
 

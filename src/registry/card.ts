@@ -13,7 +13,7 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Model, ModelVariant, VariantAccuracy } from '../core/model.js';
 
-const cardFile = 'card.yaml';
+export const cardFile = 'card.yaml';
 export const licenceFile = 'LICENSE';
 const modelNamePattern = /^[a-z0-9][a-z0-9-]{0,63}$/;
 const modelVersionPattern = /^\d{1,6}\.\d{1,6}\.\d{1,6}(-[0-9A-Za-z.-]{1,32})?$/;
@@ -75,7 +75,7 @@ const variant = z.strictObject({
   cost: z.array(cost).max(16).default([]).describe('One entry a machine.'),
 });
 
-const cardShape = z.strictObject({
+export const cardShape = z.strictObject({
   name: z.string().regex(modelNamePattern).describe('Name of the folder above the version.'),
   version: z.string().regex(modelVersionPattern).describe('Name of the version folder; quote it.'),
   task: z
@@ -147,24 +147,35 @@ export async function readCard(directory: string, read: { labels: boolean } = { 
     );
   }
   const labels =
-    card.labels === undefined || !read.labels ? [] : lines(await readBounded(path.join(directory, card.labels), limits.labelsBytesMax));
+    card.labels === undefined || !read.labels
+      ? []
+      : labelLines(await readBounded(path.join(directory, card.labels), limits.labelsBytesMax));
   return { card, model: modelOf(card, directory, labels) };
 }
 
 function parseCard(content: string, file: string): Card {
-  let raw: unknown;
-  try {
-    raw = parse(content, { maxAliasCount: limits.configAliasesMax });
-  } catch (cause) {
-    throw new ShoalError('MODEL_INVALID', `${file}: not readable as YAML: ${reasonOf(cause)}`, { cause });
-  }
-  const parsed = cardSchema.safeParse(raw);
+  return checkedCard(cardSchema, parseYaml(content, file), file);
+}
+
+/** Throws MODEL_INVALID naming every key that is wrong; `file` is for the message. */
+export function checkedCard<Shape>(schema: z.ZodType<Shape>, raw: unknown, file: string): Shape {
+  const parsed = schema.safeParse(raw);
   if (parsed.success) return parsed.data;
   const problems = parsed.error.issues.map((issue) => `${issue.path.join('.') || 'card'}: ${issue.message}`);
   throw new ShoalError('MODEL_INVALID', `${file}: ${problems.join('; ')}`);
 }
 
-async function readBounded(file: string, bytesMax: number): Promise<string> {
+/** Throws MODEL_INVALID; `file` is for the message. */
+export function parseYaml(content: string, file: string): unknown {
+  try {
+    return parse(content, { maxAliasCount: limits.configAliasesMax });
+  } catch (cause) {
+    throw new ShoalError('MODEL_INVALID', `${file}: not readable as YAML: ${reasonOf(cause)}`, { cause });
+  }
+}
+
+/** Throws MODEL_MISSING. */
+export async function readBounded(file: string, bytesMax: number): Promise<string> {
   try {
     const found = await stat(file);
     if (!found.isFile()) throw new Error('not a file');
@@ -176,7 +187,7 @@ async function readBounded(file: string, bytesMax: number): Promise<string> {
 }
 
 /** Only a last empty line is none: an alphabet may hold a space, and even an empty label has its place. */
-function lines(content: string): string[] {
+export function labelLines(content: string): string[] {
   const all = content.split(/\r?\n/);
   if (all.at(-1) === '') all.pop();
   return all;

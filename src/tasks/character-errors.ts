@@ -9,9 +9,12 @@ import type { TaskMetric } from '../core/contracts.js';
 import type { Observation } from '../core/result.js';
 import type { SampleScore } from '../core/workbench.js';
 
-export const characterErrors: TaskMetric = { name: 'characters, spaces ignored', score: (a, b) => compare(a, b, '') };
+export const characterErrors: TaskMetric = { name: 'characters, spaces ignored', budget: 0.0025, score: (a, b) => compare(a, b, '') };
 
-export const characterErrorsWithSpaces: TaskMetric = { name: 'characters with spaces', score: (a, b) => compare(a, b, ' ') };
+export const characterErrorsWithSpaces: Omit<TaskMetric, 'budget'> = {
+  name: 'characters with spaces',
+  score: (a, b) => compare(a, b, ' '),
+};
 
 function compare(reference: readonly Observation[], found: readonly Observation[], space: string): SampleScore {
   const expected = lines(reference, space);

@@ -11,6 +11,7 @@ const frameS = 0.032;
 
 export const differentFrames: TaskMetric = {
   name: 'frames of 32 ms that differ',
+  budget: 0.02,
   score(reference, found) {
     const expected = speech(reference);
     const heard = speech(found);

@@ -4,6 +4,7 @@ import type { Observation } from '../core/result.js';
 
 export const differentLabels: TaskMetric = {
   name: 'labels that differ',
+  budget: 0.01,
   score(reference, found) {
     const expected = labels(reference);
     const answered = labels(found);

@@ -205,7 +205,7 @@ const task = (name: string, change: Partial<Task> = {}): Task => ({
   reads: 'image',
   takesEach: false,
   options: z.strictObject({}),
-  metric: { name: 'none', score: () => ({ errors: 0, total: 0 }) },
+  metric: { name: 'none', budget: 0, score: () => ({ errors: 0, total: 0 }) },
   fit: () => undefined,
   run: async () => [],
   ...change,

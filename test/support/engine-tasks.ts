@@ -9,6 +9,7 @@ import { floats, type Tensor } from '../../src/core/tensor.js';
 function task<Options>(name: string, options: z.ZodType<Options>, run: (input: TaskInput<Options>) => Promise<Observation[]>): Task {
   const metric = {
     name: 'observations too many or too few',
+    budget: 0,
     score: (a: readonly unknown[], b: readonly unknown[]) => ({ errors: Math.abs(a.length - b.length), total: a.length }),
   };
   const made: Task<Options> = { name, summary: 'for tests', reads: 'image', takesEach: false, options, metric, fit: () => {}, run };

@@ -86,6 +86,7 @@ export class TaskEvaluator implements Evaluator {
     const sha256 = createHash('sha256').update(original.model).digest('hex');
     if (this.#reference?.sha256 === sha256) return this.#reference;
     const settled = this.#reference !== null;
+    const { metric } = this.#setup.task;
     const feeds = new Feeds();
     const answers: Observation[][] = [];
     const session = await open(this.#setup, original);
@@ -109,6 +110,12 @@ export class TaskEvaluator implements Evaluator {
       await session.release();
     }
     this.#samples = this.#samples.slice(0, answers.length);
+    if (this.#samples.every(({ truth }, i) => metric.score(truth ?? answers[i] ?? [], []).total === 0)) {
+      throw new ShoalError(
+        'USAGE',
+        `${original.name} finds nothing in any of the ${answers.length} samples that are to judge, so they cannot tell a good variant from a bad one: name samples with something in them`,
+      );
+    }
     this.#reference = { sha256, answers, feeds: feeds.all() };
     return this.#reference;
   }
