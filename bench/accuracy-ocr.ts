@@ -7,11 +7,12 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import type { Task } from '../src/core/contracts.js';
 import type { Observation } from '../src/core/result.js';
 import { readCard } from '../src/registry/card.js';
 import { detectText } from '../src/tasks/detect-text.js';
 import { readText } from '../src/tasks/read-text.js';
-import { openTask } from '../tools/run-task.js';
+import { type OpenedTask, openTask, variantHere } from '../tools/run-task.js';
 import { type Figure, figure, testData } from './figure.js';
 
 /** Edits to turn one text into the other. */
@@ -50,12 +51,16 @@ function textOf(lines: readonly Observation[]): string {
 
 type Detail = (line: string) => void;
 
+async function openHere(task: Task, folder: string): Promise<OpenedTask> {
+  const { model } = await readCard(resolve(folder));
+  return openTask(task, model, variantHere(model));
+}
+
 /** Reads one page and its transcript, both as one line. */
 async function readPage(name: string, onDetail: Detail): Promise<{ readonly expected: string; readonly found: string }> {
   const file = join(testData(), 'data/ocr_pages', name);
   const image = await readFile(`${file}.tif`);
-  const detector = await openTask(detectText, (await readCard(resolve('models/ppocr-det/4.0.0'))).model);
-  const reader = await openTask(readText, (await readCard(resolve('models/ppocr-rec/4.0.0'))).model);
+  const [detector, reader] = [await openHere(detectText, 'models/ppocr-det/4.0.0'), await openHere(readText, 'models/ppocr-rec/4.0.0')];
   const lines = (await reader.run(image, (await detector.run(image)).observations)).observations;
   await Promise.all([detector.close(), reader.close()]);
   for (const line of lines) onDetail(`${line.score.toFixed(3)} ${line.text}`);

@@ -67,7 +67,7 @@ export async function ocrPeer(): Promise<readonly Figure[]> {
     }
     const ratios = cpu.ours.map((ms, round) => ms / (cpu.theirs[round] ?? Number.NaN));
     return [
-      figure(`CPU a page over ${peer}, one thread each`, median(ratios), 'ratio', 'lower', 0.65),
+      figure(`CPU a page over ${peer}, one thread each`, median(ratios), 'ratio', 'lower', 0.32),
       figure(`smallest ratio of ${rounds} rounds`, Math.min(...ratios), 'ratio', 'lower'),
       figure(`largest ratio of ${rounds} rounds`, Math.max(...ratios), 'ratio', 'lower'),
       figure('CPU a page, shoal', median(cpu.ours), 'ms', 'lower'),

@@ -5,7 +5,7 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { ImagePort, Task, TaskInput } from '../src/core/contracts.js';
-import type { Model } from '../src/core/model.js';
+import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
 import { openImage } from '../src/engine/image.js';
 import { engineOptions } from '../src/engine/options.js';
@@ -14,6 +14,7 @@ import { openRegistry } from '../src/registry/registry.js';
 import { detectFaces } from '../src/tasks/detect-faces.js';
 import { detectText } from '../src/tasks/detect-text.js';
 import { readText } from '../src/tasks/read-text.js';
+import { variantHere } from '../tools/run-task.js';
 
 export type Subject = 'ocr' | 'faces';
 /** Reads a file and answers what the last stage found. */
@@ -27,9 +28,10 @@ interface Stage {
 }
 
 async function openStage(task: Task, name: string): Promise<Stage> {
-  const model = (await openRegistry(['models'])).find(name);
-  const variant = model?.variants[0];
-  if (model === null || variant === undefined) throw new Error(`models/${name} is missing: npm run models:build`);
+  const card = (await openRegistry(['models'])).find(name);
+  const variant = card?.variants.find((each) => each.name === variantHere(card));
+  if (card === null || variant === undefined) throw new Error(`models/${name} is missing: npm run models:build`);
+  const model = asVariant(card, variant);
   task.fit(model);
   const { threads, arena } = engineOptions.parse({});
   return { task, model, session: await Session.open(model, variant, { threads, arena }), options: task.options.parse({}) };

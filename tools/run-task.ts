@@ -1,12 +1,16 @@
 /**
  * Runs one task on one file through the engine's own session and decoders, outside any daemon: for golden files, benches and tests.
  */
+
+import { boardClassOf } from '../src/core/board-class.js';
 import type { Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
 import { openAudio } from '../src/engine/audio.js';
 import { openImage } from '../src/engine/image.js';
 import { Session } from '../src/engine/session.js';
+import { readNature } from '../src/ops/board.js';
+import { pinnedVariant } from '../src/registry/choose-variant.js';
 
 export interface TaskRun {
   readonly observations: Observation[];
@@ -18,6 +22,14 @@ export interface OpenedTask {
   /** `options` as written in a configuration; defaults are filled in. */
   run(encoded: Uint8Array, each?: readonly Observation[], options?: Readonly<Record<string, unknown>>): Promise<TaskRun>;
   close(): Promise<void>;
+}
+
+/** The variant a daemon on this machine runs when its configuration says nothing else. */
+export function variantHere(card: Model): string {
+  const { arch, cpu_features } = readNature();
+  const choice = pinnedVariant(card, boardClassOf(arch, cpu_features));
+  if (choice === null) throw new Error(`${card.name} has no variant`);
+  return choice.variant.name;
 }
 
 /** Opens a variant of the model, the default one without a name, with one thread. */

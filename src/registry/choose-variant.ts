@@ -38,7 +38,8 @@ export function chooseVariant(model: Model, { mode, board, tuning }: VariantPoli
   return variant === undefined ? pinned : { variant, by: 'auto', reason: `${found.reason}${where}` };
 }
 
-function pinnedVariant(model: Model, board: BoardClass): VariantChoice | null {
+/** What the release chose for a class of board; null for a model without variants. */
+export function pinnedVariant(model: Model, board: BoardClass): VariantChoice | null {
   const named = pinnedFor(model.pinned ?? {}, board);
   const pinned = model.variants.find(({ name }) => name === named);
   if (pinned !== undefined) return { variant: pinned, by: 'pinned', reason: `its card pins it for ${board}` };
