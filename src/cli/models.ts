@@ -1,5 +1,5 @@
 /**
- * `shoal models list | verify | inspect | compile | tune`: which models this board has, which variant of each runs here, whether they are what
+ * `shoal models list | verify | inspect | import | compile | tune`: which models this board has, which variant of each runs here, whether they are what
  * their cards say, and what is in a file.
  */
 import { Command } from 'commander';
@@ -8,6 +8,7 @@ import { openRegistry, type Registry } from '../registry/registry.js';
 import { type VerifyChecks, verifyModel } from '../registry/verify.js';
 import { compileCommand } from './compile/compile-command.js';
 import { Exit, exitCodes } from './exit.js';
+import { importCommand } from './import/import-command.js';
 import { inspectCommand } from './models-inspect.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from './models-setting.js';
 import { modelsJson, modelsText } from './models-text.js';
@@ -55,10 +56,11 @@ export function modelsCommand(context: ModelsContext): Command {
       await verifyAll(context, refs, options);
     });
   return new Command('models')
-    .description('show, verify, inspect, compile or tune models')
+    .description('show, verify, inspect, import, compile or tune models')
     .addCommand(list)
     .addCommand(verify)
     .addCommand(inspectCommand(context))
+    .addCommand(importCommand(context))
     .addCommand(compileCommand(context))
     .addCommand(tuneCommand(context));
 }

@@ -9,7 +9,7 @@ import type { EngineAnswer, EngineJob } from './job.js';
 import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
-import type { Tensors } from './tensor.js';
+import type { TensorSpec, Tensors } from './tensor.js';
 import type { SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
@@ -340,6 +340,25 @@ export interface TaskMetric {
   score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
 }
 
+/** A foreign model as its file shows it. */
+export interface ForeignModel {
+  readonly inputs: readonly TensorSpec[];
+  readonly outputs: readonly TensorSpec[];
+  /** As the operator or the file says; empty when nobody does. */
+  readonly labels: readonly string[];
+}
+
+/** How a foreign model may be meant: what its card would say. A person confirms it. */
+export interface CardDraft {
+  readonly params: Readonly<Record<string, unknown>>;
+  /** Names of classes, where nobody gave any and the tensors tell how many there are. */
+  readonly labels?: readonly string[];
+  /** Outputs to use, where it is not all of them. */
+  readonly outputs?: readonly TensorSpec[];
+  /** What was concluded from what, a sentence each, for a person. */
+  readonly remarks: readonly string[];
+}
+
 export interface Task<Options = unknown> {
   /** Verb-object. */
   readonly name: string;
@@ -354,6 +373,11 @@ export interface Task<Options = unknown> {
   readonly alsoMetric?: Omit<TaskMetric, 'budget'>;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
+  /**
+   * Cards to propose for a foreign model, likeliest first; those that `fit` refuses are passed over. Absent where tensors tell too
+   * little, so that only a card written by hand can.
+   */
+  draft?(model: ForeignModel): readonly CardDraft[];
   /** Pure but for the ports. Throws ShoalError. */
   run(input: TaskInput<Options>): Promise<Observation[]>;
 }

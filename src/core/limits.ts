@@ -149,6 +149,17 @@ export const limits = {
   costFeedBytesMax: 64 * 1024 * 1024,
   /** From the fork of a process that measures a model's memory to its answer: a load and a handful of runs. */
   memoryProbeMs: 60_000,
+  /** From the fork of the process that compares two files of a model to its answer: some runs of both, on a slow board. */
+  parityMs: 5 * 60_000,
+  /** Elements of an input that is filled at random for it: 4096 x 4096 pixels. */
+  parityElementsMax: 3 * 4096 * 4096,
+  /** Real captures an imported model is tried on: enough to see that it sees. */
+  triedCapturesMax: 64,
+  /** Entries of an ONNX file's metadata that are looked at, and the bytes of one. */
+  onnxMetadataMax: 256,
+  onnxMetadataBytesMax: 64 * 1024,
+  /** Classes a label may be given for at an import: the largest public data set of the field has 21,841. */
+  labelsMax: 32_768,
   /** A whole compilation: a slow board with a large model and many samples; beyond it something hangs. */
   compileMs: 60 * 60_000,
   /** JavaScript heap of the process that compiles: a model is held as objects there, and copied. */

@@ -1,0 +1,202 @@
+/**
+ * `shoal models import`: a model that was made elsewhere becomes a model like any other, with a card that a person has confirmed.
+ *
+ * Guarantees: nothing is written before the card is confirmed and the model has run, and then in one rename; the file as made here
+ * computes what the file as it came does, or nothing is written. Installs nothing: a configuration names the folder.
+ */
+import { createHash } from 'node:crypto';
+import { readFile, writeFile } from 'node:fs/promises';
+import path from 'node:path';
+import { pathToFileURL } from 'node:url';
+import { Command } from 'commander';
+import { stringify } from 'yaml';
+import { ShoalError } from '../../core/errors.js';
+import { limits } from '../../core/limits.js';
+import { nearest } from '../../core/suggest.js';
+import { measureParity, type Parity } from '../../engine/workbench/parity.js';
+import { createLog } from '../../ops/log.js';
+import { labelLines, licenceFile, readBounded } from '../../registry/card.js';
+import { readDescription } from '../../registry/describe.js';
+import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
+import { tasks } from '../../tasks/index.js';
+import type { CommandContext } from '../command-context.js';
+import { Exit, exitCodes } from '../exit.js';
+import { confirm } from './confirm.js';
+import { type Converted, convert } from './convert.js';
+import { type DraftedCard, draftCard } from './draft-card.js';
+import { draftText, parityText } from './import-text.js';
+import { readSource } from './read-source.js';
+import { triedCaptures } from './tried-captures.js';
+
+interface Options {
+  readonly task: string;
+  readonly as?: string;
+  readonly labels?: string;
+  readonly licence?: string;
+  readonly licenceFile?: string;
+  readonly upstream?: string;
+  readonly card?: string;
+  readonly draft?: string;
+  readonly try?: readonly string[];
+  readonly out: string;
+  readonly yes?: true;
+}
+
+const help = `
+What it reads: an ONNX file, a TFLite file, or a TensorFlow.js model (model.json with its shards; GraphModel or LayersModel).
+
+The card is drafted by looking at the graph; what is a guess is said, and you are asked. To mend it, write it to a file first:
+  shoal models import yolo.onnx --task detect-objects --draft card.yaml
+  $EDITOR card.yaml
+  shoal models import yolo.onnx --card card.yaml
+
+The model is then run beside the file as it came, on random inputs and on real captures, before anything is written.`;
+
+/** Beyond this the passes changed what the model computes. */
+const parityMax = 1e-3;
+
+export function importCommand(context: CommandContext): Command {
+  return new Command('import')
+    .description('make a model of your own ONNX, TFLite or TensorFlow.js file, with a card drafted by looking at it')
+    .argument('<file or folder>', 'the model as it was exported')
+    .option('--task <name>', 'what the model is for')
+    .option('--as <name@version>', 'what the model is called; the name of the file and 1.0.0 without it')
+    .option('--labels <file>', 'names of the classes, one a line, in their order')
+    .option('--licence <spdx>', 'licence of the weights, such as Apache-2.0')
+    .option('--licence-file <file>', 'its text, which belongs beside the weights')
+    .option('--upstream <url>', 'where the model was made')
+    .option('--card <file>', 'take this card instead of drafting one')
+    .option('--draft <file>', 'write the drafted card and its labels to a file, and stop')
+    .option('--try <files...>', 'captures or folders to try it on; the samples of Shoal without it')
+    .option('--out <folder>', 'folder of models that gets <name>/<version>/', 'imported')
+    .option('-y, --yes', 'do not ask whether the card is right')
+    .addHelpText('after', help)
+    .action((place: string, options: Options) => importModel(context, place, options));
+}
+
+async function importModel(context: CommandContext, place: string, options: Options): Promise<void> {
+  const source = await readSource(place);
+  const converted = convert(source);
+  const drafted = options.card === undefined ? await draft(source.file, converted, options) : await given(options.card);
+  if (options.draft !== undefined) return writeDraft(context, options.draft, drafted);
+  const { card, labels } = drafted;
+  const task = taskNamed(card.task);
+  task.fit({ ...card, labels });
+  const folder = versionFolder(options.out, card);
+  await checkPlace(folder);
+  context.stdout.write(`${draftText(drafted)}\n`);
+  const parity = await tryIt(converted, drafted, await triedCaptures(options.try, task));
+  context.stdout.write(`${parityText(parity)}\n`);
+  await agreed(context, options);
+  const licence = await licenceText(options);
+  await writeModelFolder(options.out, newModel(converted, drafted, licence));
+  context.stdout.write(`\n${closing(folder, drafted, licence !== null)}\n`);
+}
+
+function taskNamed(name: string | undefined): (typeof tasks)[number] {
+  const names = tasks.map((task) => task.name);
+  if (name === undefined) throw new ShoalError('USAGE', `--task NAME says what the model is for; the tasks are ${names.join(', ')}`);
+  const task = tasks.find((candidate) => candidate.name === name);
+  const meant = nearest(name, names);
+  const hint = meant === null ? `the tasks are ${names.join(', ')}` : `did you mean ${meant}?`;
+  if (task === undefined) throw new ShoalError('USAGE', `"${name}" is no task; ${hint}`);
+  return task;
+}
+
+async function draft(file: string, { model, sha256 }: Converted, options: Options): Promise<DraftedCard> {
+  const named = /^([^@]+)@([^@]+)$/.exec(options.as ?? '');
+  if (options.as !== undefined && named === null) {
+    throw new ShoalError('USAGE', `--as "${options.as}": expected NAME@VERSION, such as door-cam@1.0.0`);
+  }
+  return draftCard({
+    name: named?.[1] ?? nameFrom(file),
+    version: named?.[2] ?? '1.0.0',
+    task: taskNamed(options.task),
+    model,
+    file: path.basename(file),
+    sha256,
+    labels: options.labels === undefined ? null : labelLines(await readBounded(options.labels, limits.labelsBytesMax)),
+    licence: options.licence ?? null,
+    upstream: options.upstream ?? pathToFileURL(file).href,
+  });
+}
+
+/** A file's or, for a model.json, its folder's name as a name of a model. */
+function nameFrom(file: string): string {
+  const base = path.basename(file) === 'model.json' ? path.basename(path.dirname(file)) : path.basename(file, path.extname(file));
+  const name = base
+    .toLowerCase()
+    .replace(/[^a-z0-9]+/g, '-')
+    .replace(/^-+|-+$/g, '')
+    .slice(0, 64);
+  return name === '' ? 'imported' : name;
+}
+
+async function given(file: string): Promise<DraftedCard> {
+  const { card, facts } = await readDescription(file);
+  return { card, labels: facts.labels, remarks: [] };
+}
+
+async function writeDraft({ stdout }: CommandContext, file: string, drafted: DraftedCard): Promise<void> {
+  const write = (name: string, text: string) =>
+    writeFile(name, text, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
+      throw new ShoalError('USAGE', `${name} cannot be written (${cause.code ?? 'unknown'}); name another file with --draft`, { cause });
+    });
+  await write(file, stringify(drafted.card, { lineWidth: 140 }));
+  const { labels } = drafted.card;
+  const beside = labels === undefined ? null : path.join(path.dirname(file), labels);
+  if (beside !== null) await write(beside, `${drafted.labels.join('\n')}\n`);
+  stdout.write(
+    `${draftText(drafted)}\nWritten to ${file}${beside === null ? '' : ` and ${beside}`}: mend what is not right, then name it with --card.\n`,
+  );
+}
+
+async function tryIt({ original, model }: Converted, { card, labels }: DraftedCard, samples: readonly string[]): Promise<Parity> {
+  const { name, version, task, inputs, outputs, params } = card;
+  const facts = { name, version, task, inputs, outputs, params, labels };
+  const parity = await measureParity({ model: facts, original, variant: model, samples }, createLog({ level: 'error', format: 'text' }));
+  const worst = Math.max(parity.random.largest ?? 0, parity.real.largest ?? 0);
+  if (worst <= parityMax) return parity;
+  throw new ShoalError(
+    'MODEL_INVALID',
+    `what was made of the file differs from it by ${worst.toPrecision(2)} of its largest output, at most ${parityMax} are allowed: nothing was written. This is a defect of Shoal; please report it with the file`,
+  );
+}
+
+async function agreed({ stderr }: CommandContext, { yes, card }: Options): Promise<void> {
+  // Who wrote the card has said so.
+  if (yes === true || card !== undefined) return;
+  const answer = await confirm('Is this card right?', stderr);
+  if (answer === true) return;
+  const next = 'write the card to a file with --draft FILE, mend it, and name it with --card FILE';
+  if (answer === false) throw new Exit(exitCodes.failed, `nothing was written; ${next}`);
+  throw new ShoalError('USAGE', `nobody is there to confirm the card: call again with --yes where it is right, or ${next}`);
+}
+
+async function licenceText({ licenceFile: file, card }: Options): Promise<string | null> {
+  if (file !== undefined) return readBounded(file, limits.labelsBytesMax);
+  if (card === undefined) return null;
+  return readFile(path.join(path.dirname(card), licenceFile), 'utf8').catch(() => null);
+}
+
+function newModel(converted: Converted, { card, labels }: DraftedCard, licence: string | null): Parameters<typeof writeModelFolder>[1] {
+  const { variant, model, recipe } = converted;
+  const file = 'model.onnx';
+  const recipeFile = `${variant}.recipe.json`;
+  const sha256 = createHash('sha256').update(model).digest('hex');
+  return {
+    card: { ...card, variants: { [variant]: { file, sha256, bytes: model.length, recipe: recipeFile, cost: [] } }, pinned: {}, golden: [] },
+    files: new Map<string, Uint8Array | string>([
+      [file, model],
+      [recipeFile, recipe],
+      ...(card.labels === undefined ? [] : [[card.labels, `${labels.join('\n')}\n`] as const]),
+      ...(licence === null ? [] : [[licenceFile, licence] as const]),
+    ]),
+    copies: new Map(),
+  };
+}
+
+function closing(folder: string, { card }: DraftedCard, licensed: boolean): string {
+  const licence = licensed ? '' : `\nPut the text of the licence (${card.licence}) beside the card, as the file ${licenceFile}.`;
+  return `Written to ${folder}${licence}\nTo use it, name its folder of models in paths.models_dirs and "model: ${card.name}@${card.version}" in a stage.`;
+}

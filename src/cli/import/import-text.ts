@@ -1,0 +1,27 @@
+/** What an import proposes and what it came to, for a person. */
+import { stringify } from 'yaml';
+import type { Parity } from '../../engine/workbench/parity.js';
+import { printable } from '../printable.js';
+import type { DraftedCard } from './draft-card.js';
+
+/** The card as YAML, then what in it is a guess. */
+export function draftText({ card, remarks }: DraftedCard): string {
+  const guesses = remarks.map((remark) => `  - ${printable(remark)}`);
+  return `${stringify(card, { lineWidth: 140 })}${guesses.length === 0 ? '' : `\nPlease check:\n${guesses.join('\n')}\n`}`;
+}
+
+export function parityText({ random, real, samples, skipped }: Parity): string {
+  const lines = [
+    `As made here against the file as it came: ${differenceText(random.largest)} over ${random.runs} runs on random inputs,`,
+    real.largest === null ? 'no real capture was tried.' : `${differenceText(real.largest)} over ${real.runs} runs on real ones.`,
+    ...samples.map(
+      ({ name, found, first }) => `  ${printable(name)}: found ${found}${first.length === 0 ? '' : `: ${first.map(printable).join(', ')}`}`,
+    ),
+    ...skipped.map(({ name, reason }) => `  ${printable(name)}: not tried: ${printable(reason)}`),
+  ];
+  return lines.join('\n');
+}
+
+function differenceText(largest: number | null): string {
+  return largest === null ? 'nothing to compare' : `largest relative difference ${Number(largest.toPrecision(2))}`;
+}
