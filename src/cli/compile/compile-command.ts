@@ -12,8 +12,8 @@ import { licenceFile } from '../../registry/card.js';
 import { fingerprintOf } from '../../registry/fingerprint.js';
 import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
 import { tasks } from '../../tasks/index.js';
-import { Exit, exitCodes } from '../exit.js';
-import type { ModelsPlaceContext } from '../models-setting.js';
+import { type ModelsPlaceContext, openModelsSetting } from '../models-setting.js';
+import { watchSignals } from '../watch-signals.js';
 import type { CompileOutcome } from './compile-protocol.js';
 import { compileText } from './compile-text.js';
 import { compiledModel, evidenceOf } from './compiled-model.js';
@@ -44,14 +44,15 @@ export function compileCommand(context: ModelsPlaceContext): Command {
     .option('--max-loss <percent>', 'errors a variant may make more than the original, in percent of what is counted', percent)
     .option('--json', 'print what was measured as JSON')
     .addHelpText('after', help)
-    .action((file: string, options: CompileOptions) => compile(context, file, options));
+    .action((file: string, options: CompileOptions) => compileFile(context, file, options));
 }
 
-async function compile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<void> {
-  const plan = await planCompile(file, options, tasks, context.modelsDirectories);
+export async function compileFile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<void> {
+  const { registry } = await openModelsSetting(context, {});
+  const plan = await planCompile(file, options, tasks, registry);
   const folder = versionFolder(options.out, plan);
   await checkPlace(folder);
-  const interruption = watchSignals();
+  const interruption = watchSignals('nothing was written');
   try {
     const outcome = await measure(context, plan, options, interruption.signal);
     interruption.signal.throwIfAborted();
@@ -93,20 +94,6 @@ async function measure(
   } finally {
     line.end();
   }
-}
-
-/** Ctrl-C and its like end the compilation, not this process, which has still to see that nothing stays. */
-function watchSignals(): { readonly signal: AbortSignal; end(): void } {
-  const controller = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const interrupt = (): void => controller.abort(new Exit(exitCodes.failed, 'interrupted; nothing was written'));
-  for (const signal of signals) process.on(signal, interrupt);
-  return {
-    signal: controller.signal,
-    end: () => {
-      for (const signal of signals) process.off(signal, interrupt);
-    },
-  };
 }
 
 function percent(text: string): number {
