@@ -344,6 +344,8 @@ export interface TaskMetric {
 export interface ForeignModel {
   readonly inputs: readonly TensorSpec[];
   readonly outputs: readonly TensorSpec[];
+  /** The operator each output comes from, by the output's name. */
+  readonly madeBy: Readonly<Record<string, string>>;
   /** As the operator or the file says; empty when nobody does. */
   readonly labels: readonly string[];
 }

@@ -2,7 +2,7 @@
 import { z } from 'zod';
 import type { Task } from '../core/contracts.js';
 import { differentLabels } from './different-labels.js';
-import { classesOf, classify } from './image-classes.js';
+import { classesOf, classify, draftClassifier } from './image-classes.js';
 
 const options = z.strictObject({
   max_labels: z.int().min(1).max(20).default(1).describe('Most labels for a picture, the likeliest first, 1 .. 20.'),
@@ -19,5 +19,6 @@ export const classifyImage: Task<Options> = {
   options,
   metric: differentLabels,
   fit: (model) => void classesOf(model),
+  draft: draftClassifier,
   run: (input) => classify(input, { most: input.options.max_labels, least: input.options.min_score }),
 };

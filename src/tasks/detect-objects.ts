@@ -18,6 +18,7 @@ import { readParams, unfit } from './model-params.js';
 import { anchorFree, anchorFreeParams } from './objects/anchor-free.js';
 import { classNms } from './objects/class-nms.js';
 import type { Decode, Head } from './objects/decoder.js';
+import { draftDetector } from './objects/draft.js';
 import { fastestDet, fastestDetParams } from './objects/fastestdet.js';
 import { grid, gridParams } from './objects/grid.js';
 import { ssd, ssdParams } from './objects/ssd.js';
@@ -113,5 +114,6 @@ export const detectObjects: Task<Options> = {
   metric: unmatchedLabelledBoxes,
   fit: (model) => void open(model),
   fitOptions,
+  draft: draftDetector,
   run,
 };

@@ -4,9 +4,10 @@
  * For each observation of an earlier stage, or the whole image, they answer the most likely labels, the likeliest first.
  */
 import { z } from 'zod';
-import type { TaskInput } from '../core/contracts.js';
+import type { CardDraft, ForeignModel, TaskInput } from '../core/contracts.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import { numbered, pictureInput } from './drafting.js';
 import { framing } from './framing.js';
 import { type Looking, lookAtEach } from './looks.js';
 import { outputOf, readParams, unfit } from './model-params.js';
@@ -56,4 +57,35 @@ export function probabilities(values: Float32Array, activation: 'softmax' | 'sig
   const powers = values.map((value) => Math.exp(value - greatest));
   const sum = powers.reduce((total, value) => total + value, 0);
   return powers.map((value) => value / sum);
+}
+
+/** Means and deviations of ImageNet's photos, R, G, B from 0 to 1, as most classifiers are trained with. Source: torchvision, transforms. */
+const imageNet = { scale: 1 / 255, mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] };
+
+const probabilityOperators = ['Softmax', 'Sigmoid'];
+
+export function draftClassifier(model: ForeignModel): CardDraft[] {
+  const picture = pictureInput(model);
+  const output = model.outputs.find(({ shape }) => shape.length === 2);
+  const count = Number(output?.shape[1]);
+  if (picture === null || output === undefined || !Number.isInteger(count)) return [];
+  const { layout, bytes } = picture;
+  const activation = probabilityOperators.includes(model.madeBy[output.name] ?? '') ? 'none' : 'softmax';
+  const grey = picture.channels === 1;
+  const scaled = bytes ? {} : layout === 'nchw' && !grey ? imageNet : { scale: 1 / 255 };
+  const range = bytes ? 'bytes as they are' : scaled === imageNet ? "0 to 1, less ImageNet's mean, over its deviation" : '0 to 1';
+  return [
+    {
+      params: { fit: 'crop', pixels: { layout, channels: grey ? 'grey' : 'rgb', ...scaled }, activation },
+      labels: numbered(count),
+      outputs: [output],
+      remarks: [
+        `its output "${output.name}" has a number for each of ${count} classes`,
+        `the picture is cut to ${picture.width} x ${picture.height}, ${grey ? 'grey' : 'R, G, B'}, ${range} (pixels)`,
+        activation === 'none'
+          ? `the file ends with ${model.madeBy[output.name]}: its numbers are probabilities (activation: none)`
+          : 'its numbers are taken for logits, one class of all (activation: softmax; sigmoid where classes do not exclude each other)',
+      ],
+    },
+  ];
 }

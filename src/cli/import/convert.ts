@@ -1,8 +1,9 @@
 /**
  * From the file as it came to the model as it will run: the fused graph and the recipe that makes it.
  */
-import { createHash } from 'node:crypto';
+import { importModel, sourceHash } from '../../compile/import/import-model.js';
 import { inspectModel } from '../../compile/inspect/inspect-model.js';
+import { writeModel } from '../../compile/onnx/write.js';
 import { buildVariant, compilerGeneration, type Recipe, recipeText } from '../../compile/recipe.js';
 import type { ImportSource } from './read-source.js';
 
@@ -19,11 +20,18 @@ export interface Converted {
 const mostly = 0.5;
 
 /** Throws MODEL_INVALID for a file that cannot be read, or an operator that is not known. */
-export function convert({ files }: ImportSource): Converted {
-  const [source = new Uint8Array(0)] = files.values();
-  const sha256 = createHash('sha256').update(source).digest('hex');
-  const recipe: Recipe = { schema: 'shoal/recipe/1', source_sha256: sha256, compiler: compilerGeneration };
+export function convert({ format, files }: ImportSource): Converted {
+  const [main = new Uint8Array(0)] = files.values();
+  const source = format === 'onnx' ? main : files;
+  const sha256 = sourceHash(source);
+  const recipe: Recipe = {
+    schema: 'shoal/recipe/1',
+    source_sha256: sha256,
+    compiler: compilerGeneration,
+    ...(format === 'onnx' ? {} : { import: { format } }),
+  };
+  const original = format === 'onnx' ? main : writeModel(importModel(files, { format }));
   const model = buildVariant(source, recipe);
   const { work } = inspectModel(model);
-  return { original: source, model, recipe: recipeText(recipe), sha256, variant: work.quantizedShare > mostly ? 'int8' : 'fp32' };
+  return { original, model, recipe: recipeText(recipe), sha256, variant: work.quantizedShare > mostly ? 'int8' : 'fp32' };
 }

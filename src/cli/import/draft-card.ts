@@ -5,8 +5,9 @@
  */
 import { inspectModel, type ValueReport } from '../../compile/inspect/inspect-model.js';
 import { metadataOf } from '../../compile/onnx/metadata.js';
+import type { OnnxModel } from '../../compile/onnx/model.js';
 import { readModel } from '../../compile/onnx/read.js';
-import type { CardDraft, Task } from '../../core/contracts.js';
+import type { CardDraft, ForeignModel, Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { isDtype, type TensorSpec } from '../../core/tensor.js';
@@ -24,7 +25,9 @@ export interface DraftRequest {
   /** Given by the operator; null when the file must tell. */
   readonly labels: readonly string[] | null;
   readonly licence: string | null;
-  readonly upstream: string | null;
+  readonly upstream: string;
+  /** Pixels of a side that the file leaves free; null when the file must tell. */
+  readonly side: number | null;
 }
 
 export interface DraftedCard {
@@ -35,15 +38,27 @@ export interface DraftedCard {
 }
 
 const labelsFile = 'labels.txt';
+/** Of the detectors of the YOLO family, where an export leaves the picture's size free. */
+const usualSide = 640;
 const unknownLicence = 'LicenseRef-unknown';
 
 /** Throws MODEL_INVALID when no proposal of the task suits the tensors, with the reason for each. */
 export function draftCard(request: DraftRequest): DraftedCard {
   const { task } = request;
-  const metadata = metadataOf(readModel(request.model));
-  const { inputs, outputs } = inspectModel(request.model);
+  const model = readModel(request.model);
+  const metadata = metadataOf(model);
+  const { sizes, remark } = freeSizes(request, metadata);
+  const { inputs, outputs } = inspectModel(request.model, sizes);
   const known = request.labels ?? labelsIn(metadata);
-  const foreign = { inputs: inputs.map(specOf), outputs: outputs.map(specOf), labels: known };
+  const foreign: ForeignModel = {
+    inputs: inputs.map(specOf),
+    outputs: outputs.map(specOf),
+    madeBy: makersOf(
+      model,
+      outputs.map(({ name }) => name),
+    ),
+    labels: known,
+  };
   if (task.draft === undefined) {
     throw new ShoalError(
       'USAGE',
@@ -54,6 +69,7 @@ export function draftCard(request: DraftRequest): DraftedCard {
   const licence = request.licence ?? metadata.get('license') ?? null;
   const remarks = [
     ...draft.remarks,
+    ...(remark === null ? [] : [remark]),
     ...(request.labels === null && known.length > 0 ? [`${known.length} labels stand in the file's metadata`] : []),
     ...(known.length === 0 && labels.length > 0
       ? [`nobody named the ${labels.length} classes: name them with --labels FILE, a line each`]
@@ -68,13 +84,14 @@ export function draftCard(request: DraftRequest): DraftedCard {
     title: (metadata.get('description') || `Imported from ${request.file}`).slice(0, 200),
     licence: (licence ?? unknownLicence).slice(0, 200),
     source: {
-      upstream: request.upstream ?? 'file:///',
+      upstream: request.upstream,
       note: `imported from ${request.file}, SHA-256 ${request.sha256}`.slice(0, 2000),
     },
     inputs: foreign.inputs.map(written),
     outputs: (draft.outputs ?? foreign.outputs).map(written),
     params: { ...draft.params },
     ...(labels.length === 0 ? {} : { labels: labelsFile }),
+    commercial_use: true,
     quality: [],
     golden: [],
   };
@@ -86,16 +103,20 @@ interface Fitting {
   readonly labels: readonly string[];
 }
 
-function firstFitting(
-  { name, version, task }: DraftRequest,
-  drafts: readonly CardDraft[],
-  foreign: { readonly inputs: readonly TensorSpec[]; readonly outputs: readonly TensorSpec[]; readonly labels: readonly string[] },
-): Fitting {
+function firstFitting({ name, version, task }: DraftRequest, drafts: readonly CardDraft[], foreign: ForeignModel): Fitting {
   const reasons: string[] = [];
   for (const draft of drafts) {
     const labels = foreign.labels.length > 0 ? foreign.labels : (draft.labels ?? []);
     try {
-      task.fit({ ...foreign, outputs: draft.outputs ?? foreign.outputs, name, version, task: task.name, params: draft.params, labels });
+      task.fit({
+        inputs: foreign.inputs,
+        outputs: draft.outputs ?? foreign.outputs,
+        name,
+        version,
+        task: task.name,
+        params: draft.params,
+        labels,
+      });
       return { draft, labels };
     } catch (error) {
       reasons.push(reasonOf(error));
@@ -114,17 +135,46 @@ function written({ name, dtype, shape }: TensorSpec): CardFacts['inputs'][number
   return { name, dtype, shape: [...shape] };
 }
 
+/** A picture's task needs fixed sizes, so free ones are given those the draft was made with. */
 function specOf({ name, type, stated, shape }: ValueReport): TensorSpec {
   if (!isDtype(type)) {
     throw new ShoalError('MODEL_INVALID', `the tensor ${name} holds ${type}; float32, int64, int32, uint8, int8 and bool can be used`);
   }
-  const sizes = stated ?? shape;
+  const sizes = shape ?? stated;
   if (sizes === null) throw new ShoalError('MODEL_INVALID', `the file does not say the shape of ${name}: export it with shapes`);
-  return {
-    name,
-    dtype: type,
-    shape: sizes.map((size, axis) => (typeof size === 'number' && size > 0 ? size : `${size || `${name}_${axis}`}`)),
+  return { name, dtype: type, shape: sizes.map((size, axis) => size ?? stated?.[axis] ?? `${name}_${axis}`).map(freeNamed) };
+}
+
+function freeNamed(size: number | string, axis: number): number | string {
+  return typeof size === 'number' && size > 0 ? size : `${size}` === '' || typeof size === 'number' ? `free_${axis}` : size;
+}
+
+/** The side of what was not fixed when the file was exported: as told, as its metadata has it, or the usual one. */
+function freeSizes(
+  { model, side }: DraftRequest,
+  metadata: ReadonlyMap<string, string>,
+): { readonly sizes: ReadonlyMap<string, number>; readonly remark: string | null } {
+  const free = inspectModel(model).dimensions.filter(({ size }) => size !== 1);
+  if (free.length === 0) return { sizes: new Map(), remark: null };
+  const told = /^\[(\d{1,5}), (\d{1,5})\]$/.exec(metadata.get('imgsz') ?? '');
+  const [height, width] = side !== null ? [side, side] : told !== null ? [Number(told[1]), Number(told[2])] : [usualSide, usualSide];
+  const sizes = new Map(free.map(({ name }, i) => [name, i % 2 === 0 ? height : width]));
+  const source = side !== null ? 'as told' : told !== null ? "as the file's metadata has it" : 'which is usual; name another with --side';
+  return { sizes, remark: `the sizes ${[...sizes.keys()].join(' and ')} are free in the file; ${height} x ${width} is taken, ${source}` };
+}
+
+/** Looked through: what only writes a value otherwise says nothing of what it means. */
+const transparent = new Set(['Identity', 'Reshape', 'Transpose', 'Squeeze', 'QuantizeLinear', 'DequantizeLinear']);
+
+function makersOf({ graph }: OnnxModel, outputs: readonly string[]): Record<string, string> {
+  const makers = new Map(graph.nodes.flatMap((node) => node.outputs.map((name) => [name, node] as const)));
+  const operatorOf = (name: string): string => {
+    let node = makers.get(name);
+    // A chain of them is shorter than the graph, also where a hostile file makes a ring of it.
+    for (let i = 0; i < graph.nodes.length && node !== undefined && transparent.has(node.op); i++) node = makers.get(node.inputs[0] ?? '');
+    return node?.op ?? '';
   };
+  return Object.fromEntries(outputs.map((name) => [name, operatorOf(name)]));
 }
 
 /** Exporters of the YOLO family leave `{0: 'person', 1: 'bicycle'}` under `names`, as Python prints it. */

@@ -8,7 +8,7 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { stringify } from 'yaml';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
@@ -32,6 +32,7 @@ interface Options {
   readonly task: string;
   readonly as?: string;
   readonly labels?: string;
+  readonly side?: number;
   readonly licence?: string;
   readonly licenceFile?: string;
   readonly upstream?: string;
@@ -62,6 +63,7 @@ export function importCommand(context: CommandContext): Command {
     .option('--task <name>', 'what the model is for')
     .option('--as <name@version>', 'what the model is called; the name of the file and 1.0.0 without it')
     .option('--labels <file>', 'names of the classes, one a line, in their order')
+    .option('--side <pixels>', 'side of the picture, where the file leaves it free', pixels)
     .option('--licence <spdx>', 'licence of the weights, such as Apache-2.0')
     .option('--licence-file <file>', 'its text, which belongs beside the weights')
     .option('--upstream <url>', 'where the model was made')
@@ -117,6 +119,7 @@ async function draft(file: string, { model, sha256 }: Converted, options: Option
     sha256,
     labels: options.labels === undefined ? null : labelLines(await readBounded(options.labels, limits.labelsBytesMax)),
     licence: options.licence ?? null,
+    side: options.side ?? null,
     upstream: options.upstream ?? pathToFileURL(file).href,
   });
 }
@@ -199,4 +202,10 @@ function newModel(converted: Converted, { card, labels }: DraftedCard, licence: 
 function closing(folder: string, { card }: DraftedCard, licensed: boolean): string {
   const licence = licensed ? '' : `\nPut the text of the licence (${card.licence}) beside the card, as the file ${licenceFile}.`;
   return `Written to ${folder}${licence}\nTo use it, name its folder of models in paths.models_dirs and "model: ${card.name}@${card.version}" in a stage.`;
+}
+
+function pixels(text: string): number {
+  const value = Number(text);
+  if (!Number.isInteger(value) || value < 16 || value > 4096) throw new InvalidArgumentError('Need a whole number of pixels, 16 to 4096.');
+  return value;
 }

@@ -7,6 +7,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
+import { furtherFiles, mainFiles } from '../../compile/import/import-model.js';
 import { readBounded } from '../../config/source-file.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
@@ -18,21 +19,25 @@ export interface ImportSource {
   readonly format: SourceFormat;
   /** Absolute path of the main file. */
   readonly file: string;
-  /** By name; the main file first. */
+  /** By the names a recipe knows them by; the main file first. */
   readonly files: ReadonlyMap<string, Uint8Array>;
 }
 
 const endings = ['.onnx', '.tflite'];
 
-/** Throws USAGE or MODEL_MISSING, saying what was found and what is needed. */
+/** Throws USAGE, MODEL_MISSING or MODEL_INVALID, saying what was found and what is needed. */
 export async function readSource(place: string): Promise<ImportSource> {
   const file = await mainFile(path.resolve(place));
   const bytes = await readFileOf(file);
-  const name = path.basename(file);
   const format = formatOf(bytes);
-  if (format !== 'tfjs') return { format, file, files: new Map([[name, bytes]]) };
-  const files = new Map([[name, bytes]]);
-
+  if (format === 'onnx') return { format, file, files: new Map([[path.basename(file), bytes]]) };
+  const files = new Map([[mainFiles[format] as string, bytes]]);
+  for (const name of furtherFiles(bytes, { format })) {
+    if (path.basename(name) !== name || name === '' || name.startsWith('.')) {
+      throw new ShoalError('MODEL_INVALID', `${printable(file)} names the file ${printable(name)}, which is not in its own folder`);
+    }
+    files.set(name, await readFileOf(path.join(path.dirname(file), name)));
+  }
   return { format, file, files };
 }
 
