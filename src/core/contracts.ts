@@ -10,7 +10,7 @@ import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
 import type { Tensors } from './tensor.js';
-import type { SampleScore } from './workbench.js';
+import type { PixelNormalisation, SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
 
@@ -354,6 +354,11 @@ export interface Task<Options = unknown> {
   readonly alsoMetric?: Omit<TaskMetric, 'budget'>;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
+  /**
+   * How it normalises pixels for this model, where it would as well feed them as they are; null for a model that takes them so already.
+   * Throws what `fit` throws.
+   */
+  pixels?(model: ModelFacts): PixelNormalisation | null;
   /** Pure but for the ports. Throws ShoalError. */
   run(input: TaskInput<Options>): Promise<Observation[]>;
 }

@@ -147,6 +147,9 @@ export const limits = {
   /** Different feeds for the cost of a run, and their bytes: shapes of one task differ, and all are held. */
   costFeedsMax: 8,
   costFeedBytesMax: 64 * 1024 * 1024,
+  /** Samples and rounds for the cost of pre-processing: each is a resize and a normalisation of every candidate. */
+  prepareSamplesMax: 4,
+  prepareRounds: 15,
   /** From the fork of a process that measures a model's memory to its answer: a load and a handful of runs. */
   memoryProbeMs: 60_000,
   /** A whole compilation: a slow board with a large model and many samples; beyond it something hangs. */

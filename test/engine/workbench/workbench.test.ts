@@ -4,7 +4,7 @@ import { dataType } from '../../../src/compile/onnx/model.js';
 import { readModel } from '../../../src/compile/onnx/read.js';
 import { writeModel } from '../../../src/compile/onnx/write.js';
 import type { Task } from '../../../src/core/contracts.js';
-import type { Model } from '../../../src/core/model.js';
+import { asVariant, type Model } from '../../../src/core/model.js';
 import { measureMemory } from '../../../src/engine/workbench/memory.js';
 import { readSampleFolder } from '../../../src/engine/workbench/sample-folder.js';
 import { SessionCalibrator } from '../../../src/engine/workbench/session-calibrator.js';
@@ -27,8 +27,8 @@ function bench(name: string): { task: Task; model: Model; bytes: Uint8Array } {
 
 const memory =
   (model: Model): EvaluatorSetup['memory'] =>
-  (bytes, feeds) =>
-    measureMemory({ model, bytes, feeds }, log);
+  (candidate, feeds) =>
+    measureMemory({ model: asVariant(model, candidate), bytes: candidate.model, feeds }, log);
 
 /** The same model with every tensor of a type and a known rank in sight. */
 function exposed(bytes: Uint8Array): { bytes: Uint8Array; tensors: string[] } {
