@@ -17,8 +17,9 @@ import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { floats } from '../core/tensor.js';
+import type { PixelNormalisation } from '../core/workbench.js';
 import { blazefaceAnchors, boxValues, type Candidate, decodeBlazeface, keyPointNames } from './blazeface.js';
-import { type Level, pyramid, type Tile, tilePixels, tilesOf } from './image-tiles.js';
+import { type Level, pyramid, type Tile, tileBytes, tilePixels, tilesOf } from './image-tiles.js';
 import { unmatchedBoxes } from './unmatched-boxes.js';
 import { weightedNms } from './weighted-nms.js';
 
@@ -40,7 +41,7 @@ const paramsSchema = z.strictObject({
   /** Logits are clipped to +- this. */
   score_clip: z.number().positive(),
   /** What the pixel values 0 and 255 become. */
-  value_range: z.tuple([z.number(), z.number()]),
+  value_range: z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, { message: 'the first is the smaller' }),
   /** Intersection over union above which candidates are one face. */
   max_overlap: z.number().gt(0).lt(1),
 });
@@ -67,13 +68,15 @@ function fit(model: ModelFacts): void {
   const [batch, height, width, channels] = input?.shape ?? [];
   if (
     model.inputs.length !== 1 ||
-    input?.dtype !== 'float32' ||
+    (input?.dtype !== 'float32' && input?.dtype !== 'uint8') ||
     batch !== 1 ||
     channels !== 3 ||
     typeof width !== 'number' ||
     width !== height
   ) {
-    throw wrong(`it needs one input float32[1,side,side,3], the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`);
+    throw wrong(
+      `it needs one input float32[1,side,side,3], or uint8 for pixels as they are; the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
+    );
   }
   const uneven = params.data.anchor_strides.find((stride) => width % stride !== 0);
   if (uneven !== undefined) throw wrong(`the anchor stride ${uneven} does not divide the input side ${width}`);
@@ -111,9 +114,12 @@ async function lookAt(
   const image = await input.measure('preprocess', async () => input.image?.resize(level.width, level.height));
   if (image === undefined) throw new ShoalError('CAPTURE_UNSUPPORTED', 'detect-faces looks at images, and this capture is none');
   for (const tile of tiles) {
-    const data = await input.measure('preprocess', () => tilePixels(image, tile, side, low, high));
-    const name = input.model.inputs[0]?.name ?? '';
-    const outputs = await input.infer({ [name]: { dtype: 'float32', shape: [1, side, side, 3], data } });
+    const { name, dtype } = input.model.inputs[0] ?? { name: '', dtype: 'float32' };
+    const inBytes = dtype === 'uint8';
+    const data = await input.measure('preprocess', () =>
+      inBytes ? tileBytes(image, tile, side) : tilePixels(image, tile, side, low, high),
+    );
+    const outputs = await input.infer({ [name]: { dtype, shape: [1, side, side, 3], data } });
     look.runs++;
     await input.measure('postprocess', () => {
       const logits = joined(look.params.scores.map((output) => floats(outputs, output)));
@@ -189,6 +195,16 @@ function observe({ score, box, points }: Candidate): Observation {
   };
 }
 
+function pixels(model: ModelFacts): PixelNormalisation | null {
+  fit(model);
+  const [input] = model.inputs;
+  if (input === undefined || input.dtype === 'uint8') return null;
+  const [low, high] = paramsSchema.parse(model.params).value_range;
+  // A byte b becomes low + b / 255 * (high - low).
+  const [mean, std] = [low / (low - high), 1 / (high - low)];
+  return { input: { ...input, dtype: 'uint8' }, channelOrder: 'rgb', mean: [mean, mean, mean], std: [std, std, std] };
+}
+
 async function run(input: TaskInput<Options>): Promise<Observation[]> {
   if (input.image === null) throw new ShoalError('CAPTURE_UNSUPPORTED', 'detect-faces looks at images, and this capture is none');
   const params = paramsSchema.parse(input.model.params);
@@ -215,5 +231,6 @@ export const detectFaces: Task<Options> = {
   // A face that is missed is a person who was not seen.
   metric: { ...unmatchedBoxes, budget: 0 },
   fit,
+  pixels,
   run,
 };

@@ -57,3 +57,15 @@ export function tilePixels(image: Pixels, tile: Tile, side: number, low: number,
   }
   return values;
 }
+
+/** The window as bytes, interleaved RGB, `side * side * 3` of them: the pixels as they are, and 0 (black) outside the image. */
+export function tileBytes(image: Pixels, tile: Tile, side: number): Uint8Array {
+  const values = new Uint8Array(side * side * 3);
+  const fromX = Math.max(0, tile.x);
+  const toX = Math.min(image.width, tile.x + side);
+  for (let y = Math.max(0, tile.y); y < Math.min(image.height, tile.y + side); y++) {
+    const row = image.data.subarray((y * image.width + fromX) * 3, (y * image.width + toX) * 3);
+    values.set(row, ((y - tile.y) * side + (fromX - tile.x)) * 3);
+  }
+  return values;
+}

@@ -1,13 +1,16 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'tap';
+import { buildVariant, compilerGeneration } from '../../src/compile/recipe.js';
 import type { ImagePort, Pixels, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
 import { openRegistry } from '../../src/registry/registry.js';
 import { blazefaceAnchors, type Candidate, clippedSigmoid, decodeBlazeface } from '../../src/tasks/blazeface.js';
 import { detectFaces } from '../../src/tasks/detect-faces.js';
-import { pyramid, tilePixels, tilesOf } from '../../src/tasks/image-tiles.js';
+import { pyramid, tileBytes, tilePixels, tilesOf } from '../../src/tasks/image-tiles.js';
 import { overlap, weightedNms } from '../../src/tasks/weighted-nms.js';
 import { openTask } from '../../tools/run-task.js';
 
@@ -256,6 +259,53 @@ test('a card that does not suit is refused by what is wrong with it', async (t) 
   refused({ params: { ...facts.params, anchor_strides: [24] } }, /does not divide/);
   refused({ params: { ...facts.params, boxes: ['nothing'] } }, /32 x 16/);
   refused({ inputs: [{ name: 'pixels', dtype: 'float32', shape: [1, 3, 64, 64] }] }, /1,side,side,3/);
+});
+
+test('a window as bytes is the window of floats before it is scaled, at every border', async (t) => {
+  const [width, height, side] = [7, 5, 4];
+  const image: Pixels = { width, height, channels: 3, data: Uint8Array.from({ length: width * height * 3 }, (_, i) => i + 20) };
+  for (const tile of [
+    { x: 0, y: 0 },
+    { x: 3, y: 1 },
+    { x: -2, y: -1 },
+    { x: 5, y: 3 },
+  ]) {
+    t.same([...tileBytes(image, tile, side)], [...tilePixels(image, tile, side, 0, 255)], JSON.stringify(tile));
+  }
+});
+
+test('a face model that takes bytes finds the faces of the one it was made of', async (t) => {
+  const model = (await openRegistry(['models'])).find('blazeface-back');
+  const pixels = model === null ? null : detectFaces.pixels?.(model);
+  const [variant] = model?.variants ?? [];
+  if (model === null || pixels === null || pixels === undefined || variant === undefined) throw new Error('blazeface-back is missing');
+  t.match(pixels, { input: { dtype: 'uint8', shape: [1, 256, 256, 3] }, channelOrder: 'rgb', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
+  t.equal(detectFaces.pixels?.({ ...model, inputs: [pixels.input] }), null);
+  const source = readFileSync(variant.path);
+  const { input, mean, std } = pixels;
+  const built = buildVariant(source, {
+    schema: 'shoal/recipe/1',
+    source_sha256: createHash('sha256').update(source).digest('hex'),
+    compiler: compilerGeneration,
+    pixels: { tensor: input.name, channel_order: 'rgb', mean: [...mean], std: [...std] },
+  });
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'shoal-faces-')), 'bytes.onnx');
+  writeFileSync(file, built);
+  const sha256 = createHash('sha256').update(built).digest('hex');
+  const bytes = { name: 'bytes', path: file, sha256, bytes: built.length, inputs: [input] };
+  const both = { ...model, variants: [variant, bytes] };
+  const image = readFileSync('samples/astronaut.png');
+  const found = [];
+  for (const name of [variant.name, 'bytes']) {
+    const opened = await openTask(detectFaces, both, name);
+    found.push(await opened.run(image));
+    await opened.close();
+  }
+  const [before, after] = found;
+  t.equal(before?.observations.length, 1);
+  t.equal(after?.runs, before?.runs);
+  t.ok(Math.abs((after?.observations[0]?.score ?? 0) - (before?.observations[0]?.score ?? 1)) < 1e-3);
+  t.ok(Math.abs((after?.observations[0]?.box?.x_min ?? 0) - (before?.observations[0]?.box?.x_min ?? 1)) < 1e-3);
 });
 
 test('known photos have their number of faces', { skip: data === undefined && '4 photos: SHOAL_TEST_DATA is not set' }, async (t) => {
