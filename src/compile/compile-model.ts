@@ -73,8 +73,7 @@ class Search {
     const best = await this.#search(histograms);
     const int8 =
       best === null ? [] : [this.#variant('int8', best.model, { ...this.#head, quantize: best.quantize }, best.evaluation, best.verdict)];
-    this.#tools.progress('trying int8 without calibration', 0.9);
-    const dynamic = bestOf(await tryDynamic(this.#trial()));
+    const dynamic = bestOf(await tryDynamic(this.#trial(), 0.9));
     const variants = [float, ...int8, ...(dynamic === null ? [] : [dynamic])];
     return { original, variants: await tryPixels(this.#trial(), variants, 0.95) };
   }

@@ -11,8 +11,9 @@ import { dynamicProducts } from './quantize/dynamic.js';
 import { buildVariant } from './recipe.js';
 
 /** With 7 and with 8 bits for the weights; none for a model without such products. Throws what the evaluator throws. */
-export async function tryDynamic({ source, head, fused, tools }: Trial): Promise<CompiledVariant[]> {
+export async function tryDynamic({ source, head, fused, tools }: Trial, share: number): Promise<CompiledVariant[]> {
   if (dynamicProducts(readModel(fused)) === 0) return [];
+  tools.progress('trying int8 without calibration', share);
   const recipes = ([7, 8] as const).map((bits) => ({ ...head, dynamic: { weight_bits: bits, float_nodes: [] } }));
   const models = recipes.map((recipe) => buildVariant(source, recipe));
   const [original, float, ...evaluations] = await tools.evaluator.evaluate([

@@ -45,7 +45,9 @@ export async function tryPixels(trial: Trial, variants: readonly CompiledVariant
       return { ...variant, verdict: told(variant.verdict, `pixels as bytes were tried and ${refusal(after, verdict, ratio, budget)}`) };
     }
     const gain = `pixels go in as bytes, for ${percent(ratio)} of what run and pre-processing took before`;
-    return { ...variant, model, recipe, inputs: [input], evaluation, verdict: told(verdict, gain) };
+    // Of the float there is more to say than what the gate did: it is the same function.
+    const kept = variant.name === 'fp32' ? { ...verdict, reason: variant.verdict.reason } : verdict;
+    return { ...variant, model, recipe, inputs: [input], evaluation, verdict: told(kept, gain) };
   });
 }
 

@@ -87,6 +87,17 @@ test('a variant is replaced when run and pre-processing together gain, though it
   t.match(fp32?.verdict.reason, /pixels as bytes were tried and take 100 % of its CPU with pre-processing, which is no gain/);
 });
 
+test('the float is replaced only when it stays the same function', async (t) => {
+  const start = [variant('fp32', head)];
+  const before = { fp32: { run: 10, prepare: 2 } };
+  const [fp32] = (await tried({ ...before, 'fp32 from bytes': { run: 10, prepare: 1 } }, start)).found;
+  t.match(fp32, { inputs: [pixels.input], verdict: { reason: /^kept: it is good; pixels go in as bytes, for 91\.7 %/ } });
+  // More than a thing in a thousand: within the budget of an int8, and no rounding.
+  const [other] = (await tried({ ...before, 'fp32 from bytes': { run: 10, prepare: 1, errors: 0.1 } }, start)).found;
+  t.match(other, { verdict: { reason: /make at most .* more errors, allowed are 0\.1 %/ } });
+  t.equal(other?.inputs, undefined);
+});
+
 test('a variant stays when bytes gain less than noise, lose too much, or do not run', async (t) => {
   const before = { fp32: { run: 10, prepare: 2 }, int8: { run: 6, prepare: 2 } };
   for (const [given, reason] of [
