@@ -13,6 +13,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,
+  pixels: async () => (await import('./pixels.js')).pixels,
 };
 
 function table(figures: readonly Figure[]): string {

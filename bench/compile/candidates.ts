@@ -1,7 +1,7 @@
 /** A bundled model as shipped and its variants, opened side by side in one process with one thread each, as an engine opens them. */
 import { createHash } from 'node:crypto';
 import type { AudioPort, ImagePort, Task, TaskInput } from '../../src/core/contracts.js';
-import type { Model } from '../../src/core/model.js';
+import { asVariant, type Model } from '../../src/core/model.js';
 import type { Observation } from '../../src/core/result.js';
 import { engineOptions } from '../../src/engine/options.js';
 import { Session } from '../../src/engine/session.js';
@@ -49,7 +49,7 @@ export async function openCandidates(folder: string, task: Task): Promise<readon
   for (const variant of model.variants) {
     const session = await Session.open(model, variant, sessionOptions);
     const unchanged = variant.sha256 === sha256;
-    candidates.push({ name: variant.name, unchanged, bytes: variant.bytes, look: looker(task, model, session) });
+    candidates.push({ name: variant.name, unchanged, bytes: variant.bytes, look: looker(task, asVariant(model, variant), session) });
   }
   return candidates;
 }

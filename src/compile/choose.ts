@@ -21,7 +21,7 @@ export interface Verdict {
 }
 
 /** Medians of two runs of one file differ by this much on a quiet machine. */
-const noise = 0.03;
+export const noise = 0.03;
 const resamples = 2000;
 const seed = 20_261_124;
 
@@ -76,6 +76,6 @@ function generator(): () => number {
   };
 }
 
-function percent(share: number): string {
+export function percent(share: number): string {
   return `${Number((100 * share).toPrecision(3))} %`;
 }

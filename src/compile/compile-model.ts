@@ -1,5 +1,6 @@
 /**
- * From a model as shipped to its variants: the fused float, and the best int8 that was found, each with what was measured of it.
+ * From a model as shipped to its variants: the fused float, the best int8 that was found, and the best of dynamic int8, each with what was
+ * measured of it.
  *
  * Guarantees: every variant comes from its recipe alone, so that it can be rebuilt bit for bit; calibration and evaluation are what it was
  * handed, never the same samples; nothing is written. A search of bounded length: methods and weight bits first, then, where accuracy is
@@ -8,43 +9,27 @@
 import { createHash } from 'node:crypto';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import type { Calibrator, Evaluation, Evaluator } from '../core/workbench.js';
+import type { Evaluation } from '../core/workbench.js';
 import { judge, type Verdict } from './choose.js';
+import type { Compiled, CompiledVariant, CompileTools, Trial } from './compiled.js';
 import { readModel } from './onnx/read.js';
 import { type Histograms, observe, type RangeMethod, rangesBy } from './quantize/calibrate.js';
 import { buildVariant, compilerGeneration, type QuantizeRecipe, type Recipe } from './recipe.js';
-
-export interface CompileTools {
-  readonly calibrator: Calibrator;
-  readonly evaluator: Evaluator;
-  /** Errors a thing that the 95 % bound of a variant's loss may reach. */
-  readonly budget: number;
-  /** What is being done, and about which share of the whole is done. */
-  progress(message: string, share: number): void;
-}
-
-export interface CompiledVariant {
-  readonly name: 'fp32' | 'int8';
-  readonly model: Uint8Array;
-  readonly recipe: Recipe;
-  readonly evaluation: Evaluation;
-  readonly verdict: Verdict;
-}
-
-export interface Compiled {
-  readonly original: Evaluation;
-  readonly variants: readonly CompiledVariant[];
-}
+import { tryDynamic } from './try-dynamic.js';
+import { tryPixels } from './try-pixels.js';
 
 interface Attempt {
   readonly what: string;
   readonly quantize: QuantizeRecipe;
 }
 
-interface Tried extends Attempt {
-  readonly model: Uint8Array;
+interface Judged {
   readonly evaluation: Evaluation;
   readonly verdict: Verdict;
+}
+
+interface Tried extends Attempt, Judged {
+  readonly model: Uint8Array;
 }
 
 const methods: readonly { readonly what: string; readonly method: RangeMethod; readonly bits: 7 | 8 }[] = [
@@ -86,9 +71,15 @@ class Search {
     this.#tools.progress('looking at the values of every tensor', 0.1);
     const histograms = await observe(readModel(this.#fused), this.#tools.calibrator);
     const best = await this.#search(histograms);
-    if (best === null) return { original, variants: [float] };
-    const recipe = { ...this.#head, quantize: best.quantize };
-    return { original, variants: [float, this.#variant('int8', best.model, recipe, best.evaluation, best.verdict)] };
+    const int8 =
+      best === null ? [] : [this.#variant('int8', best.model, { ...this.#head, quantize: best.quantize }, best.evaluation, best.verdict)];
+    const dynamic = bestOf(await tryDynamic(this.#trial(), 0.9));
+    const variants = [float, ...int8, ...(dynamic === null ? [] : [dynamic])];
+    return { original, variants: await tryPixels(this.#trial(), variants, 0.95) };
+  }
+
+  #trial(): Trial {
+    return { source: this.#source, head: this.#head, fused: this.#fused, tools: this.#tools };
   }
 
   #variant(name: 'fp32' | 'int8', model: Uint8Array, recipe: Recipe, evaluation: Evaluation, verdict: Verdict): CompiledVariant {
@@ -182,13 +173,13 @@ function withFloat({ quantize, what }: Attempt, nodes: readonly string[], how: s
   return { what: `${what}; ${how}`, quantize: { ...quantize, float_nodes: [...quantize.float_nodes, ...nodes] } };
 }
 
-function errorsOf({ evaluation }: Tried): number {
+function errorsOf({ evaluation }: Judged): number {
   if (evaluation.failure !== undefined) return Number.POSITIVE_INFINITY;
   return evaluation.scores.reduce((sum, { errors }) => sum + errors, 0);
 }
 
 /** Kept before refused; among the kept the fastest, within noise the most accurate; among the refused the most accurate. */
-function bestOf(all: readonly Tried[]): Tried | null {
+function bestOf<One extends Judged>(all: readonly One[]): One | null {
   const able = all.filter(({ evaluation }) => evaluation.failure === undefined);
   const kept = able.filter(({ verdict }) => verdict.kept);
   const fastest = Math.min(...kept.map(({ verdict }) => verdict.cpuRatio));

@@ -6,25 +6,42 @@
 import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import { Graph } from './graph.js';
 import { importModel, importSchema, mainFiles, type SourceFiles, sourceHash } from './import/import-model.js';
 import type { OnnxModel } from './onnx/model.js';
 import { readModel } from './onnx/read.js';
 import { writeModel } from './onnx/write.js';
+import { foldPixels } from './passes/fold-pixels.js';
 import { simplify } from './passes/index.js';
+import { quantizeDynamically } from './quantize/dynamic.js';
 import { quantizeModel } from './quantize/quantize-model.js';
 
 /** Of the compiler: goes up when the same recipe would give other bytes. */
 export const compilerGeneration = 1;
 
 const tensorName = z.string().min(1).max(256);
+const three = z.tuple([z.number(), z.number(), z.number()]);
+const floatNodes = z.array(tensorName).max(limits.recipeNamesMax).describe('First outputs of nodes that stay float.');
 
 const quantizeSchema = z.strictObject({
   weight_bits: z.literal([7, 8]).describe('7 never saturates on x86 without VNNI.'),
-  float_nodes: z.array(tensorName).max(limits.recipeNamesMax).describe('First outputs of nodes that stay float.'),
+  float_nodes: floatNodes,
   ranges: z
     .record(tensorName, z.tuple([z.number(), z.number()]))
     .refine((ranges) => Object.keys(ranges).length <= limits.recipeNamesMax, { message: `at most ${limits.recipeNamesMax} ranges` })
     .describe('What values each tensor takes, as seen over the calibration samples.'),
+});
+
+const dynamicSchema = z.strictObject({
+  weight_bits: z.literal([7, 8]).describe('7 never saturates on x86 without VNNI.'),
+  float_nodes: floatNodes,
+});
+
+const pixelsSchema = z.strictObject({
+  tensor: tensorName.describe('The input that takes bytes, height x width x RGB.'),
+  channel_order: z.enum(['rgb', 'bgr']).describe('Of the model as shipped, and of mean and std.'),
+  mean: three.describe('Of bytes / 255.'),
+  std: z.tuple([z.number().positive(), z.number().positive(), z.number().positive()]),
 });
 
 const recipeSchema = z.strictObject({
@@ -32,10 +49,13 @@ const recipeSchema = z.strictObject({
   source_sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case'),
   compiler: z.int().positive(),
   import: importSchema.optional().describe('How the source becomes ONNX, where it is in another format.'),
+  pixels: pixelsSchema.optional().describe('The normalisation of pixels, done by the model.'),
+  dynamic: dynamicSchema.optional().describe('Matrix products in int8 whose activations have the range of each run.'),
   quantize: quantizeSchema.optional(),
 });
 
 export type QuantizeRecipe = z.infer<typeof quantizeSchema>;
+export type DynamicRecipe = z.infer<typeof dynamicSchema>;
 
 /** `source_sha256` is that of `sourceHash`. Without more it is the fused float: all passes, nothing else. */
 export type Recipe = z.infer<typeof recipeSchema>;
@@ -72,7 +92,9 @@ export function buildVariant(source: Uint8Array | SourceFiles, recipe: Recipe): 
   }
   const model = readSource(source, recipe);
   simplify(model);
+  if (recipe.pixels !== undefined) takePixels(model, recipe);
   if (recipe.quantize !== undefined) quantize(model, recipe.quantize);
+  if (recipe.dynamic !== undefined) multiplyBytes(model, recipe.dynamic);
   return writeModel(model);
 }
 
@@ -92,6 +114,20 @@ function quantize(model: OnnxModel, { weight_bits, float_nodes, ranges }: Quanti
     floatNodes: new Set(float_nodes),
   });
   if (count === 0) throw new ShoalError('MODEL_INVALID', 'the recipe quantizes nothing of this model: its ranges name no tensor of it');
+}
+
+function takePixels(model: OnnxModel, { pixels, quantize }: Recipe): void {
+  if (pixels === undefined) return;
+  const { tensor, channel_order, mean, std } = pixels;
+  const bytesFollow = quantize === undefined ? null : new Set(quantize.float_nodes);
+  if (!foldPixels(new Graph(model), { tensor, channelOrder: channel_order, mean, std }, bytesFollow)) {
+    throw new ShoalError('MODEL_INVALID', `the recipe feeds pixels into "${tensor}", which is no image that only convolutions read`);
+  }
+}
+
+function multiplyBytes(model: OnnxModel, { weight_bits, float_nodes }: DynamicRecipe): void {
+  const count = quantizeDynamically(model, { bits: weight_bits, floatNodes: new Set(float_nodes) });
+  if (count === 0) throw new ShoalError('MODEL_INVALID', 'the recipe has products in int8, and this model has none with constant weights');
 }
 
 /** The text of the file: one range a line, so that two recipes can be compared by eye. */

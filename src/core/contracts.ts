@@ -10,7 +10,7 @@ import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
 import type { TensorSpec, Tensors } from './tensor.js';
-import type { SampleScore } from './workbench.js';
+import type { PixelNormalisation, SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
 
@@ -384,6 +384,11 @@ export interface Task<Options = unknown> {
    * little, so that only a card written by hand can.
    */
   draft?(model: ForeignModel): readonly CardDraft[];
+  /**
+   * How it normalises pixels for this model, where it would as well feed them as they are; null for a model that takes them so already.
+   * Throws what `fit` throws.
+   */
+  pixels?(model: ModelFacts): PixelNormalisation | null;
   /** Pure but for the ports. Throws ShoalError. */
   run(input: TaskInput<Options>): Promise<Observation[]>;
 }

@@ -202,6 +202,9 @@ export const limits = {
   /** Different feeds for the cost of a run, and their bytes: shapes of one task differ, and all are held. */
   costFeedsMax: 8,
   costFeedBytesMax: 64 * 1024 * 1024,
+  /** Samples and rounds for the cost of pre-processing: each is a resize and a normalisation of every candidate. */
+  prepareSamplesMax: 4,
+  prepareRounds: 15,
   /** From the fork of a process that measures a model's memory to its answer: a load and a handful of runs. */
   memoryProbeMs: 60_000,
   /** From the fork of the process that compares two files of a model to its answer: some runs of both, on a slow board. */

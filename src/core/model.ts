@@ -56,7 +56,7 @@ export interface Model extends ModelFacts {
 }
 
 /** The model with the tensors of the variant that runs: what a task and a session are given. */
-export function asVariant(model: Model, variant: ModelVariant): Model {
+export function asVariant<Facts extends ModelFacts>(model: Facts, variant: Pick<ModelVariant, 'inputs' | 'outputs'>): Facts {
   return { ...model, inputs: variant.inputs ?? model.inputs, outputs: variant.outputs ?? model.outputs };
 }
 

@@ -1,7 +1,7 @@
 /**
  * What the compiler gets from outside: it edits graphs and knows neither a runtime nor a task.
  */
-import type { Tensors } from './tensor.js';
+import type { TensorSpec, Tensors } from './tensor.js';
 
 /** Runs a model over the calibration samples through the task's own pre-processing. @public */
 export interface Calibrator {
@@ -20,11 +20,27 @@ export interface SampleScore {
   readonly total: number;
 }
 
+/**
+ * How a task makes a model's only input from the pixels of an image: `(byte / 255 - mean) / std`. A model that does so itself takes the
+ * bytes as they are.
+ */
+export interface PixelNormalisation {
+  /** The input as the task feeds it to such a model: uint8, 1 x height x width x 3, RGB. */
+  readonly input: TensorSpec;
+  /** Of the model as shipped, and of `mean` and `std`. */
+  readonly channelOrder: 'rgb' | 'bgr';
+  readonly mean: readonly [number, number, number];
+  /** Above 0. */
+  readonly std: readonly [number, number, number];
+}
+
 /** A model the evaluator is to try on the held-out samples. */
 export interface Candidate {
   readonly name: string;
   /** ONNX bytes. */
   readonly model: Uint8Array;
+  /** Its own inputs, where they are not the model's. */
+  readonly inputs?: readonly TensorSpec[];
 }
 
 export interface Spread {
@@ -42,6 +58,8 @@ export interface Evaluation {
   /** Milliseconds of CPU and of wall time a model run, one thread, interleaved with the other candidates. */
   readonly cpuMs: Spread;
   readonly wallMs: Spread;
+  /** Milliseconds of CPU the task takes to make the inputs of a run. Only beside a candidate with inputs of its own. */
+  readonly prepareMs?: Spread;
   /** Resident bytes it added to its process, at the peak. */
   readonly memoryBytes: number;
   /** Why it could not be run at all. */

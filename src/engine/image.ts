@@ -74,6 +74,7 @@ class DecodedImage implements ImagePort {
       .resize(width, height, { fit: 'fill', kernel, fastShrinkOnLoad: false })
       .raw()
       .toBuffer({ resolveWithObject: true });
-    return { width, height, channels: 3, data };
+    // A plain array: a Buffer's slice is no copy.
+    return { width, height, channels: 3, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   }
 }

@@ -175,5 +175,6 @@ export const detectFaces: Task<Options> = {
   // A face that is missed is a person who was not seen.
   metric: { ...unmatchedBoxes, budget: 0 },
   fit: (model) => void decoderOf(model),
+  pixels: (model) => decoderOf(model).normalisation,
   run,
 };

@@ -2,7 +2,7 @@
  * detect-text: where text lines are, as rotated boxes with a score, in reading order.
  *
  * Guarantees: memory and time are bounded by `max_side_px`, whatever the image and whatever the model says of it; at most
- * `max_candidates` boxes. Deliberately reads nothing and knows no columns or paragraphs.
+ * `max_candidates` boxes. A model that takes bytes is fed the pixels as they are. Deliberately reads nothing and knows no columns or paragraphs.
  *
  * Source: PaddleOCR, configs/det/ch_PP-OCRv4/ch_PP-OCRv4_det_student.yml and tools/infer/predict_det.py: DetResizeForTest
  * (limit_type max, limit_side_len 960, sides rounded to multiples of 32), NormalizeImage on channels in the order
@@ -15,7 +15,8 @@ import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation, Quad } from '../core/result.js';
-import { floats } from '../core/tensor.js';
+import { floats, type Tensor, type TensorSpec } from '../core/tensor.js';
+import type { PixelNormalisation } from '../core/workbench.js';
 import { onlyTensor, readParams } from './model-params.js';
 import { readingOrder } from './reading-order.js';
 import { type TextBox, textBoxes } from './text-boxes.js';
@@ -64,8 +65,15 @@ export const detectText: Task<DetectTextOptions> = {
   metric: unmatchedBoxes,
   fit(model) {
     readParams(params, model);
-    onlyTensor(model, 'inputs', [1, 3, null, null]);
+    inputOf(model);
     onlyTensor(model, 'outputs', [1, 1, null, null]);
+  },
+  pixels(model) {
+    const { channel_order, mean, std } = readParams(params, model);
+    const { name, dtype, shape } = inputOf(model);
+    if (dtype === 'uint8') return null;
+    const [, , height = 'height', width = 'width'] = shape;
+    return { input: { name, dtype: 'uint8', shape: [1, height, width, 3] }, channelOrder: channel_order, mean, std };
   },
   async run(input) {
     const image = requireImage(input.image);
@@ -95,10 +103,9 @@ function roundEven(value: number): number {
 }
 
 async function look(input: TaskInput<DetectTextOptions>, image: ImagePort, settings: Params, size: Size): Promise<TextBox[]> {
-  const { inputs, outputs } = tensorNames(input.model);
-  const data = await input.measure('preprocess', async () => normalise(await image.resize(size.width, size.height), settings));
-  const feeds = { [inputs]: { dtype: 'float32', shape: [1, 3, size.height, size.width], data } } as const;
-  const map = floats(await input.infer(feeds), outputs);
+  const spec = inputOf(input.model);
+  const tensor = await input.measure('preprocess', async () => feed(spec, await image.resize(size.width, size.height), settings));
+  const map = floats(await input.infer({ [spec.name]: tensor }), onlyTensor(input.model, 'outputs', [1, 1, null, null]).name);
   if (map.length !== size.width * size.height) {
     throw new ShoalError(
       'MODEL_TENSOR',
@@ -108,12 +115,20 @@ async function look(input: TaskInput<DetectTextOptions>, image: ImagePort, setti
   return input.measure('postprocess', () => textBoxes(map, size.width, size.height, input.options));
 }
 
-function tensorNames(model: ModelFacts): { readonly inputs: string; readonly outputs: string } {
-  return { inputs: onlyTensor(model, 'inputs', [1, 3, null, null]).name, outputs: onlyTensor(model, 'outputs', [1, 1, null, null]).name };
+/** Planes that are normalised here, or rows of RGB bytes that the model normalises itself. */
+function inputOf(model: ModelFacts): TensorSpec {
+  const inBytes = model.inputs[0]?.dtype === 'uint8';
+  return inBytes ? onlyTensor(model, 'inputs', [1, null, null, 3], 'uint8') : onlyTensor(model, 'inputs', [1, 3, null, null]);
+}
+
+function feed({ dtype }: TensorSpec, pixels: Pixels, settings: Params): Tensor {
+  const { width, height, data } = pixels;
+  if (dtype === 'uint8') return { dtype, shape: [1, height, width, 3], data };
+  return { dtype: 'float32', shape: [1, 3, height, width], data: normalise(pixels, settings) };
 }
 
 /** RGB bytes to planes B, G, R of `(byte / 255 - mean) / std`. */
-export function normalise(pixels: Pixels, { mean, std }: Pick<Params, 'mean' | 'std'>): Float32Array {
+export function normalise(pixels: Pixels, { mean, std }: Pick<PixelNormalisation, 'mean' | 'std'>): Float32Array {
   const plane = pixels.width * pixels.height;
   const planes = new Float32Array(3 * plane);
   const table = new Float32Array(256);

@@ -4,7 +4,7 @@
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
-import type { TensorSpec } from '../core/tensor.js';
+import type { Dtype, TensorSpec } from '../core/tensor.js';
 
 /** MODEL_INVALID for a card that does not suit its task; `what` ends the sentence. */
 export function unfit(model: ModelFacts, what: string): ShoalError {
@@ -41,16 +41,21 @@ export function readParams<T>(schema: z.ZodType<T>, model: ModelFacts): T {
  * The only input or output of a model, checked against an expected shape (a null is any size, also a free one).
  * Throws MODEL_INVALID.
  */
-export function onlyTensor(model: ModelFacts, side: 'inputs' | 'outputs', shape: readonly (number | null)[]): TensorSpec {
+export function onlyTensor(
+  model: ModelFacts,
+  side: 'inputs' | 'outputs',
+  shape: readonly (number | null)[],
+  dtype: Dtype = 'float32',
+): TensorSpec {
   const [spec, ...more] = model[side];
   const fits =
     spec !== undefined &&
     more.length === 0 &&
-    spec.dtype === 'float32' &&
+    spec.dtype === dtype &&
     spec.shape.length === shape.length &&
     shape.every((size, axis) => size === null || spec.shape[axis] === size);
   if (fits) return spec;
   const found = model[side].map((each) => `${each.dtype}[${each.shape.join(',')}]`).join(', ');
-  const expected = `float32[${shape.map((size) => size ?? '*').join(',')}]`;
+  const expected = `${dtype}[${shape.map((size) => size ?? '*').join(',')}]`;
   throw new ShoalError('MODEL_INVALID', `model ${modelRef(model)}: its ${side} are ${found || 'none'}, its task needs one ${expected}`);
 }

@@ -35,7 +35,7 @@ test('a line reader becomes int8 by a recipe that rebuilds it, and sabotaged qua
   const shares: number[] = [];
   const budget = 0.05;
   const compiled = await compileModel(source, { calibrator, evaluator, budget, progress: (_, share) => shares.push(share) });
-  const [fp32, int8] = compiled.variants;
+  const [fp32, int8, dynamic] = compiled.variants;
   if (fp32 === undefined || int8 === undefined) throw new Error('a variant is missing');
   t.match(fp32.verdict, { kept: true });
   t.ok(int8.evaluation.scores.length >= 8, 'it was judged on held-out samples');
@@ -50,6 +50,12 @@ test('a line reader becomes int8 by a recipe that rebuilds it, and sabotaged qua
   const text = recipeText(int8.recipe);
   t.strictSame(parseRecipe(text, 'int8.recipe.json'), int8.recipe);
   t.ok(Buffer.from(buildVariant(source, parseRecipe(text, 'int8.recipe.json'))).equals(int8.model), 'rebuilt bit for bit');
+
+  t.match(dynamic, { name: 'int8-dynamic', recipe: { dynamic: { float_nodes: [] } } });
+  t.ok(dynamic !== undefined && Buffer.from(buildVariant(source, dynamic.recipe)).equals(dynamic.model), 'so is int8-dynamic');
+  t.equal(dynamic?.evaluation.failure, undefined);
+  t.ok((dynamic?.model.length ?? Number.NaN) < 0.75 * source.length, `${dynamic?.model.length} of ${source.length} bytes`);
+  t.comment(`int8-dynamic: ${dynamic?.verdict.reason}`);
 
   const { quantize } = int8.recipe;
   if (quantize === undefined) throw new Error('the recipe quantizes nothing');

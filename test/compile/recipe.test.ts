@@ -3,8 +3,8 @@ import { test } from 'tap';
 import { readModel } from '../../src/compile/onnx/read.js';
 import { nodeOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
-import { buildVariant, compilerGeneration, parseRecipe, type Recipe } from '../../src/compile/recipe.js';
-import { modelOf } from '../support/graph-lab.js';
+import { buildVariant, compilerGeneration, parseRecipe, type Recipe, recipeText } from '../../src/compile/recipe.js';
+import { modelOf, weights } from '../support/graph-lab.js';
 
 const source = writeModel(modelOf({ nodes: [nodeOf('Identity', ['x'], ['a']), nodeOf('Relu', ['a'], ['y'])], inputs: { x: [4] } }));
 const recipe: Recipe = {
@@ -48,5 +48,64 @@ test('a recipe that is none says what is wrong with which file', (t) => {
     [JSON.stringify({ ...recipe, magic: true }), /magic/],
   ];
   for (const [text, message] of cases) t.throws(() => parseRecipe(text, 'r.json'), { code: 'MODEL_INVALID', message });
+  t.end();
+});
+
+const image = writeModel(
+  modelOf({
+    nodes: [
+      nodeOf('Conv', ['x', 'w'], ['seen'], { kernel_shape: [3, 3], pads: [1, 1, 1, 1] }),
+      nodeOf('Flatten', ['seen'], ['flat']),
+      nodeOf('Gemm', ['flat', 'v'], ['y']),
+    ],
+    constants: { w: weights([2, 3, 3, 3]), v: weights([32, 5]) },
+    inputs: { x: [1, 3, 4, 4] },
+  }),
+);
+const pixels = { tensor: 'x', channel_order: 'bgr', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } satisfies Recipe['pixels'];
+const quantize = { weight_bits: 8, float_nodes: ['y'], ranges: { x: [-2, 2], seen: [-9, 9] } } satisfies Recipe['quantize'];
+const ofImage: Recipe = { ...recipe, source_sha256: createHash('sha256').update(image).digest('hex') };
+
+test('pixels, static and dynamic int8 go through the text of a recipe, alone and together, and build the same bytes again', (t) => {
+  const dynamic = { weight_bits: 7, float_nodes: [] } satisfies Recipe['dynamic'];
+  const operators = (made: Recipe): string[] => readModel(buildVariant(image, made)).graph.nodes.map(({ op }) => op);
+  for (const [options, expected] of [
+    [{ dynamic }, ['Conv', 'DynamicQuantizeLinear', 'MatMulInteger']],
+    [{ pixels }, ['Transpose', 'Cast', 'Sub', 'Conv', 'Gemm']],
+    [{ pixels, dynamic }, ['Transpose', 'Cast', 'Conv', 'MatMulInteger']],
+    [{ pixels, quantize }, ['Transpose', 'DequantizeLinear', 'Conv', 'QuantizeLinear', 'Gemm']],
+    [{ pixels, dynamic, quantize }, ['Transpose', 'DequantizeLinear', 'Conv', 'QuantizeLinear', 'MatMulInteger']],
+  ] as const) {
+    const made: Recipe = { ...ofImage, ...(options as Partial<Recipe>) };
+    const text = recipeText(made);
+    t.strictSame(parseRecipe(text, 'r.json'), made, text);
+    t.strictSame(buildVariant(image, parseRecipe(text, 'r.json')), buildVariant(image, made));
+    const found = operators(made);
+    t.ok(
+      expected.every((op) => found.includes(op)),
+      `${Object.keys(options).join(' and ')}: ${found.join(' ')}`,
+    );
+  }
+  t.end();
+});
+
+test('pixels and dynamic int8 that a model has no place for are refused', (t) => {
+  t.throws(() => buildVariant(image, { ...ofImage, pixels: { ...pixels, tensor: 'z' } }), {
+    code: 'MODEL_INVALID',
+    message: /pixels into "z"/,
+  });
+  t.throws(() => buildVariant(source, { ...recipe, dynamic: { weight_bits: 7, float_nodes: [] } }), {
+    code: 'MODEL_INVALID',
+    message: /none with constant weights/,
+  });
+  t.throws(() => parseRecipe(JSON.stringify({ ...ofImage, pixels: { ...pixels, std: [1, 0, 1] } }), 'r.json'), {
+    message: /pixels\.std\.1/,
+  });
+  t.throws(() => parseRecipe(JSON.stringify({ ...ofImage, pixels: { ...pixels, channel_order: 'grb' } }), 'r.json'), {
+    message: /pixels\.channel_order/,
+  });
+  t.throws(() => parseRecipe(JSON.stringify({ ...ofImage, dynamic: { weight_bits: 4, float_nodes: [] } }), 'r.json'), {
+    message: /dynamic\.weight_bits/,
+  });
   t.end();
 });

@@ -1,6 +1,9 @@
-import { readFileSync } from 'node:fs';
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'tap';
+import { buildVariant, compilerGeneration } from '../../src/compile/recipe.js';
 import type { ImagePort, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
@@ -256,6 +259,40 @@ test('a card that does not suit is refused by what is wrong with it', async (t) 
   refused({ params: { ...facts.params, anchor_strides: [24] } }, /does not divide/);
   refused({ params: { ...facts.params, boxes: ['nothing'] } }, /32 x 16/);
   refused({ inputs: [{ name: 'pixels', dtype: 'float32', shape: [1, 3, 64, 64] }] }, /1,side,side,3/);
+});
+
+test('a face model that takes bytes finds the faces of the one it was made of', async (t) => {
+  const model = (await openRegistry(['models'])).find('blazeface-back');
+  const pixels = model === null ? null : detectFaces.pixels?.(model);
+  const [variant] = model?.variants ?? [];
+  if (model === null || pixels === null || pixels === undefined || variant === undefined) throw new Error('blazeface-back is missing');
+  t.match(pixels, { input: { dtype: 'uint8', shape: [1, 256, 256, 3] }, channelOrder: 'rgb', mean: [0.5, 0.5, 0.5], std: [0.5, 0.5, 0.5] });
+  t.equal(detectFaces.pixels?.({ ...model, inputs: [pixels.input] }), null);
+  const source = readFileSync(variant.path);
+  const { input, mean, std } = pixels;
+  const built = buildVariant(source, {
+    schema: 'shoal/recipe/1',
+    source_sha256: createHash('sha256').update(source).digest('hex'),
+    compiler: compilerGeneration,
+    pixels: { tensor: input.name, channel_order: 'rgb', mean: [...mean], std: [...std] },
+  });
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'shoal-faces-')), 'bytes.onnx');
+  writeFileSync(file, built);
+  const sha256 = createHash('sha256').update(built).digest('hex');
+  const bytes = { name: 'bytes', path: file, sha256, bytes: built.length, inputs: [input] };
+  const both = { ...model, variants: [variant, bytes] };
+  const image = readFileSync('samples/astronaut.png');
+  const found = [];
+  for (const name of [variant.name, 'bytes']) {
+    const opened = await openTask(detectFaces, both, name);
+    found.push(await opened.run(image));
+    await opened.close();
+  }
+  const [before, after] = found;
+  t.equal(before?.observations.length, 1);
+  t.equal(after?.runs, before?.runs);
+  t.ok(Math.abs((after?.observations[0]?.score ?? 0) - (before?.observations[0]?.score ?? 1)) < 1e-3);
+  t.ok(Math.abs((after?.observations[0]?.box?.x_min ?? 0) - (before?.observations[0]?.box?.x_min ?? 1)) < 1e-3);
 });
 
 test('known photos have their number of faces', { skip: data === undefined && '4 photos: SHOAL_TEST_DATA is not set' }, async (t) => {

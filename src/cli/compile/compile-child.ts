@@ -6,15 +6,17 @@
  */
 import { createHash } from 'node:crypto';
 import { lstat, readFile } from 'node:fs/promises';
-import { type CompiledVariant, compileModel } from '../../compile/compile-model.js';
+import { compileModel } from '../../compile/compile-model.js';
+import type { CompiledVariant } from '../../compile/compiled.js';
 import { recipeText } from '../../compile/recipe.js';
 import type { Log } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
+import { asVariant } from '../../core/model.js';
 import { measureMemory } from '../../engine/workbench/memory.js';
 import { readSampleFolder } from '../../engine/workbench/sample-folder.js';
 import { SessionCalibrator } from '../../engine/workbench/session-calibrator.js';
-import { TaskEvaluator } from '../../engine/workbench/task-evaluator.js';
+import { type EvaluatorSetup, TaskEvaluator } from '../../engine/workbench/task-evaluator.js';
 import { tasks } from '../../tasks/index.js';
 import type { CompileOutcome, CompileReply, CompileRequest } from './compile-protocol.js';
 
@@ -44,12 +46,14 @@ async function compile(request: CompileRequest): Promise<CompileOutcome> {
     samples: folder.calibration,
     onSample: (done, of) => onSample('calibration', done, of),
   });
-  const memory = (bytes: Uint8Array, feeds: Parameters<typeof measureMemory>[0]['feeds']) => measureMemory({ model, bytes, feeds }, silent);
+  const memory: EvaluatorSetup['memory'] = (candidate, feeds) =>
+    measureMemory({ model: asVariant(model, candidate), bytes: candidate.model, feeds }, silent);
   const evaluator = new TaskEvaluator({ task, model, samples: folder.heldOut, memory, onSample });
   const compiled = await compileModel(source, {
     calibrator,
     evaluator,
     budget: request.maxLoss,
+    pixels: task.pixels?.(model) ?? null,
     progress: (message, part) => {
       [step, share] = [message, readingShare + part * (1 - readingShare)];
       tell(step, '', share);
@@ -66,7 +70,7 @@ async function compile(request: CompileRequest): Promise<CompileOutcome> {
   };
 }
 
-function flat({ name, model, recipe, evaluation, verdict }: CompiledVariant, budget: number): CompileOutcome['variants'][number] {
+function flat({ name, model, recipe, inputs, evaluation, verdict }: CompiledVariant, budget: number): CompileOutcome['variants'][number] {
   const { kept, reason, loss, bound } = verdict;
   // The float is the same function as the original: there is nothing to weigh.
   const weighed = name !== 'fp32' && Number.isFinite(loss) && Number.isFinite(bound);
@@ -74,6 +78,7 @@ function flat({ name, model, recipe, evaluation, verdict }: CompiledVariant, bud
     name,
     model: new Uint8Array(model),
     recipe: recipeText(recipe),
+    ...(inputs === undefined ? {} : { inputs: inputs.map((spec) => ({ ...spec, shape: [...spec.shape] })) }),
     evaluation: evaluation as CompileOutcome['original'],
     kept,
     reason,

@@ -4,6 +4,7 @@
 import { z } from 'zod';
 import { rebuildError, ShoalError } from '../../core/errors.js';
 import type { ModelFacts } from '../../core/model.js';
+import { isDtype } from '../../core/tensor.js';
 
 export interface CompileRequest {
   /** Absolute path of the ONNX file. */
@@ -25,6 +26,7 @@ const evaluation = z.object({
   also: scores.exactOptional(),
   cpuMs: spread,
   wallMs: spread,
+  prepareMs: spread.exactOptional(),
   memoryBytes: amount,
   failure: z.string().exactOptional(),
 });
@@ -43,6 +45,9 @@ const outcome = z.object({
       model: z.instanceof(Uint8Array),
       /** JSON. */
       recipe: z.string(),
+      inputs: z
+        .array(z.object({ name: z.string(), dtype: z.string().refine(isDtype), shape: z.array(z.union([z.number(), z.string()])) }))
+        .exactOptional(),
       evaluation,
       kept: z.boolean(),
       reason: z.string(),

@@ -55,7 +55,7 @@ export async function compiledModel(
 }
 
 function cardVariant(
-  { name, model, evaluation, accuracy }: Variant,
+  { name, model, inputs, evaluation, accuracy }: Variant,
   plan: CompilePlan,
   outcome: CompileOutcome,
   board: BoardFingerprint,
@@ -69,6 +69,7 @@ function cardVariant(
     sha256: createHash('sha256').update(model).digest('hex'),
     bytes: model.length,
     recipe: `${name}.recipe.json`,
+    ...(inputs === undefined ? {} : { inputs }),
     ...(accuracy === undefined ? {} : { accuracy: { ...accuracy, ...shown } }),
     cost: ratio > 0 ? [cost] : [],
   };

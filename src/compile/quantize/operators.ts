@@ -7,6 +7,7 @@
  */
 import type { OnnxNode } from '../onnx/model.js';
 import { byteOf } from './affine.js';
+import { givenBytes } from './given-bytes.js';
 import type { Int8Writer, View } from './int8-writer.js';
 import { convolution, matrixProduct } from './linear-operators.js';
 import { gateOf, keepsValues, onlyConvolutionsRead, scalarStep } from './patterns.js';
@@ -25,6 +26,7 @@ const operators: Readonly<Record<string, Operator>> = {
   Concat: concatenation,
   GlobalAveragePool: pooled,
   AveragePool: pooled,
+  DequantizeLinear: givenBytes,
 };
 
 /** Writes a node in int8 if it can be. */

@@ -1,7 +1,7 @@
 /**
  * What a run of each of several open models costs: processor and wall time, side by side in one process.
  *
- * Guarantees: every candidate runs the same feeds in every round, rounds begin at another candidate each time, and the first round
+ * Guarantees: every candidate runs its own feeds, made of the same samples, in every round; rounds begin at another candidate each time, and the first round
  * counts for nothing; so that what a machine does meanwhile falls on all of them. Processor time is that of the whole process: nothing
  * else may run in it. Ends after `limits.costMs` or `limits.costRoundsMax` rounds, but never with fewer than `limits.costRoundsMin`.
  */
@@ -21,21 +21,27 @@ interface Visit {
   readonly wallMs: number;
 }
 
-/** In the order of the sessions. `feeds` are run one after the other; a figure is the mean over them. Throws what a run throws. */
-export async function measureCost(sessions: readonly Session[], feeds: readonly Tensors[]): Promise<Cost[]> {
-  const visits: Visit[][] = sessions.map(() => []);
+/** A model and what it is fed, one after the other; a figure is the mean over the feeds. */
+export interface Runnable {
+  readonly session: Session;
+  readonly feeds: readonly Tensors[];
+}
+
+/** In the order given. Throws what a run throws. */
+export async function measureCost(all: readonly Runnable[]): Promise<Cost[]> {
+  const visits: Visit[][] = all.map(() => []);
   const repeats: number[] = [];
-  for (const [i, session] of sessions.entries()) {
+  for (const [i, { session, feeds }] of all.entries()) {
     const { wallMs } = await visit(session, feeds, 1);
     repeats[i] = Math.max(1, Math.ceil(limits.costVisitMs / Math.max(0.001, wallMs * feeds.length)));
   }
   const began = performance.now();
   for (let round = 0; round < limits.costRoundsMax; round++) {
     if (round >= limits.costRoundsMin && performance.now() - began > limits.costMs) break;
-    for (let k = 0; k < sessions.length; k++) {
-      const i = (round + k) % sessions.length;
-      const session = sessions[i];
-      if (session !== undefined) visits[i]?.push(await visit(session, feeds, repeats[i] ?? 1));
+    for (let k = 0; k < all.length; k++) {
+      const i = (round + k) % all.length;
+      const one = all[i];
+      if (one !== undefined) visits[i]?.push(await visit(one.session, one.feeds, repeats[i] ?? 1));
     }
   }
   return visits.map((seen) => ({ cpuMs: spread(seen.map(({ cpuMs }) => cpuMs)), wallMs: spread(seen.map(({ wallMs }) => wallMs)) }));

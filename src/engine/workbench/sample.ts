@@ -40,15 +40,18 @@ export async function decode(task: Task, encoded: Uint8Array): Promise<Decoded> 
   return task.reads === 'image' ? { image: await openImage(encoded), audio: null } : { image: null, audio: openAudio(encoded) };
 }
 
+/** The encoded capture. Throws CAPTURE_CHANGED when it is no longer the file that was looked at. */
+export async function readSample(sample: Sample): Promise<Uint8Array> {
+  const encoded = await readContent({ path: sample.path }, sample);
+  if (createHash('sha256').update(encoded).digest('hex') === sample.sha256) return encoded;
+  throw new ShoalError('CAPTURE_CHANGED', 'it is another file than when the folder was read; leave the samples alone until the end');
+}
+
 /** Runs the task once over a sample; `infer` is a session of whatever model is on the bench. Throws ShoalError, naming the sample. */
 export async function runSample(bench: Bench, sample: Sample, infer: (feeds: Tensors) => Promise<Tensors>): Promise<Observation[]> {
   try {
-    const encoded = await readContent({ path: sample.path }, sample);
-    if (createHash('sha256').update(encoded).digest('hex') !== sample.sha256) {
-      throw new ShoalError('CAPTURE_CHANGED', 'it is another file than when the folder was read; leave the samples alone until the end');
-    }
     return await bench.task.run({
-      ...(await decode(bench.task, encoded)),
+      ...(await decode(bench.task, await readSample(sample))),
       each: sample.each,
       model: bench.model,
       options: bench.task.options.parse({}),

@@ -10,18 +10,20 @@
 import { createHash } from 'node:crypto';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
+import { asVariant } from '../../core/model.js';
 import type { Observation } from '../../core/result.js';
 import type { Tensors } from '../../core/tensor.js';
 import type { Candidate, Evaluation, Evaluator, SampleScore, Spread } from '../../core/workbench.js';
 import { Session } from '../session.js';
 import { type Cost, measureCost } from './cost.js';
 import { Feeds } from './feeds.js';
+import { measurePrepare } from './prepare.js';
 import { type Bench, runSample, type Sample } from './sample.js';
 
 export interface EvaluatorSetup extends Bench {
   readonly samples: readonly Sample[];
   /** Resident bytes a model adds to a process that runs it on these feeds. */
-  readonly memory: (model: Uint8Array, feeds: readonly Tensors[]) => Promise<number>;
+  readonly memory: (candidate: Candidate, feeds: readonly Tensors[]) => Promise<number>;
   /** Called after each sample of each candidate. */
   readonly onSample?: (candidate: string, done: number, of: number) => void;
   readonly maxMs?: number;
@@ -37,6 +39,8 @@ interface Tried {
   readonly candidate: Candidate;
   readonly scores: readonly SampleScore[];
   readonly also: readonly SampleScore[];
+  /** What a run is measured with. */
+  readonly feeds: readonly Tensors[];
   readonly session: Session | null;
   readonly failure?: string;
 }
@@ -69,16 +73,27 @@ export class TaskEvaluator implements Evaluator {
       const reference = await this.#referenceOf(original);
       for (const candidate of candidates) tried.push(await this.#try(candidate, reference));
       const able = tried.filter(({ session }) => session !== null);
-      const costs = await measureCost(
-        able.flatMap(({ session }) => session ?? []),
-        reference.feeds,
-      );
+      const costs = await measureCost(able.flatMap(({ session, feeds }) => (session === null ? [] : { session, feeds })));
+      const prepared = await this.#prepared(able);
       const evaluations: Evaluation[] = [];
-      for (const one of tried) evaluations.push(await this.#evaluation(one, costs[able.indexOf(one)], reference.feeds));
+      for (const one of tried) evaluations.push(await this.#evaluation(one, costs[able.indexOf(one)], prepared[able.indexOf(one)]));
       return evaluations;
     } finally {
       for (const { session } of tried) await session?.release();
     }
+  }
+
+  /** None where all take the same inputs: what makes them is the same then. */
+  async #prepared(able: readonly Tried[]): Promise<readonly Spread[]> {
+    if (able.every(({ candidate }) => candidate.inputs === undefined)) return [];
+    return measurePrepare(
+      able.map(({ candidate }) => this.#bench(candidate)),
+      this.#samples,
+    );
+  }
+
+  #bench(candidate: Candidate): Bench {
+    return { task: this.#setup.task, model: asVariant(this.#setup.model, candidate) };
   }
 
   /** The original's answers, found once; the samples there is time for are settled by it. */
@@ -123,32 +138,46 @@ export class TaskEvaluator implements Evaluator {
   async #try(candidate: Candidate, reference: Reference): Promise<Tried> {
     const { metric, alsoMetric } = this.#setup.task;
     const [scores, also]: [SampleScore[], SampleScore[]] = [[], []];
+    const bench = this.#bench(candidate);
+    const own = createHash('sha256').update(candidate.model).digest('hex') === reference.sha256;
+    const offered = candidate.inputs === undefined ? null : new Feeds();
     let session: Session | null = null;
     try {
-      session = await open(this.#setup, candidate);
-      const own = createHash('sha256').update(candidate.model).digest('hex') === reference.sha256;
+      session = await open(bench, candidate);
       for (const [index, sample] of this.#samples.entries()) {
         const answer = reference.answers[index] ?? [];
-        const found = own ? answer : await runSample(this.#setup, sample, (feeds) => (session as Session).run(feeds));
+        const infer = (feeds: Tensors): Promise<Tensors> => {
+          offered?.offer(feeds);
+          return (session as Session).run(feeds);
+        };
+        const found = own ? answer : await runSample(bench, sample, infer);
         scores.push(metric.score(sample.truth ?? answer, found));
         if (alsoMetric !== undefined) also.push(alsoMetric.score(sample.truth ?? answer, found));
         if (!own) this.#setup.onSample?.(candidate.name, index + 1, this.#samples.length);
       }
-      return { candidate, scores, also, session };
+      return { candidate, scores, also, feeds: offered?.all() ?? reference.feeds, session };
     } catch (error) {
       await session?.release();
-      return { candidate, scores: [], also: [], session: null, failure: reasonOf(error) };
+      return { candidate, scores: [], also: [], feeds: [], session: null, failure: reasonOf(error) };
     }
   }
 
-  async #evaluation({ candidate, scores, also, failure }: Tried, cost: Cost | undefined, feeds: readonly Tensors[]): Promise<Evaluation> {
+  async #evaluation(tried: Tried, cost: Cost | undefined, prepareMs: Spread | undefined): Promise<Evaluation> {
+    const { candidate, scores, also, feeds, failure } = tried;
     const { name } = candidate;
     if (cost === undefined) {
       return { name, scores: [], cpuMs: nothing, wallMs: nothing, memoryBytes: 0, failure: failure ?? 'it was not measured' };
     }
     try {
-      const memoryBytes = await this.#setup.memory(candidate.model, feeds);
-      return { name, scores, ...(also.length === 0 ? {} : { also }), ...cost, memoryBytes };
+      const memoryBytes = await this.#setup.memory(candidate, feeds);
+      return {
+        name,
+        scores,
+        ...(also.length === 0 ? {} : { also }),
+        ...cost,
+        ...(prepareMs === undefined ? {} : { prepareMs }),
+        memoryBytes,
+      };
     } catch (error) {
       return { name, scores: [], ...cost, memoryBytes: 0, failure: `in a process of its own: ${reasonOf(error)}` };
     }

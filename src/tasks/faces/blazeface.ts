@@ -8,6 +8,7 @@ import { z } from 'zod';
 import type { ModelFacts } from '../../core/model.js';
 import type { Point } from '../../core/result.js';
 import { floats } from '../../core/tensor.js';
+import type { PixelNormalisation } from '../../core/workbench.js';
 import { unfit } from '../model-params.js';
 import type { Frame } from '../pixels.js';
 import { type Candidate, commonParams, type FaceDecoder } from './decoder.js';
@@ -23,7 +24,7 @@ export const blazefaceParams = z.strictObject({
   /** Logits are clipped to +- this. */
   score_clip: z.number().positive(),
   /** What the pixel values 0 and 255 become. */
-  value_range: z.tuple([z.number(), z.number()]),
+  value_range: z.tuple([z.number(), z.number()]).refine(([low, high]) => low < high, { message: 'the first is the smaller' }),
 });
 
 type Params = z.infer<typeof blazefaceParams>;
@@ -99,6 +100,7 @@ export function blazeface(model: ModelFacts, params: Params): FaceDecoder {
   const options = { inputSize: frame.width, scoreClip: params.score_clip };
   return {
     frame,
+    normalisation: frame.dtype === 'float32' ? normalisationOf(frame, params) : null,
     pointNames: keyPointNames,
     maxOverlap: params.max_overlap,
     small: params.small,
@@ -114,14 +116,22 @@ function squareFrame(model: ModelFacts, { value_range: [low, high] }: Params): F
   const input = model.inputs[0];
   const [batch, height, width, channels] = input?.shape ?? [];
   const square = typeof width === 'number' && width === height;
-  if (model.inputs.length !== 1 || input?.dtype !== 'float32' || batch !== 1 || channels !== 3 || !square) {
+  if (model.inputs.length !== 1 || (input?.dtype !== 'float32' && input?.dtype !== 'uint8') || batch !== 1 || channels !== 3 || !square) {
     throw unfit(
       model,
-      `it needs one input float32[1,side,side,3], the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
+      `it needs one input float32[1,side,side,3], or uint8 for pixels as they are; the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
     );
   }
-  const format = { layout: 'nhwc', channels: 'rgb', scale: (high - low) / 255, mean: -low, std: 1, pad: 0 } as const;
-  return { name: input.name, dtype: 'float32', width, height: width, format };
+  const common = { layout: 'nhwc', channels: 'rgb', std: 1, pad: 0 } as const;
+  const format = input.dtype === 'uint8' ? { ...common, scale: 1, mean: 0 } : { ...common, scale: (high - low) / 255, mean: -low };
+  return { name: input.name, dtype: input.dtype, width, height: width, format };
+}
+
+/** A byte b becomes `low + b / 255 * (high - low)`. */
+function normalisationOf({ name, width, height }: Frame, { value_range: [low, high] }: Params): PixelNormalisation {
+  const [mean, std] = [low / (low - high), 1 / (high - low)];
+  const input = { name, dtype: 'uint8', shape: [1, height, width, 3] } as const;
+  return { input, channelOrder: 'rgb', mean: [mean, mean, mean], std: [std, std, std] };
 }
 
 function checkRows(model: ModelFacts, params: Params, anchors: number): void {

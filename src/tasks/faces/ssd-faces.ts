@@ -16,6 +16,7 @@ export function ssdFaces(model: ModelFacts, params: Params): FaceDecoder {
   const decode = ssd({ model, width: frame.width, height: frame.height, kinds: 1 }, params);
   return {
     frame,
+    normalisation: null,
     pointNames: [],
     maxOverlap: params.max_overlap,
     small: params.small,

@@ -52,6 +52,7 @@ export function yunet(model: ModelFacts, params: Params): FaceDecoder {
   }
   return {
     frame,
+    normalisation: null,
     pointNames,
     maxOverlap: params.max_overlap,
     small: params.small,

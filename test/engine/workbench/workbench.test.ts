@@ -1,10 +1,12 @@
 import { readFileSync, writeFileSync } from 'node:fs';
 import { test } from 'tap';
+import { Graph } from '../../../src/compile/graph.js';
 import { dataType } from '../../../src/compile/onnx/model.js';
 import { readModel } from '../../../src/compile/onnx/read.js';
 import { writeModel } from '../../../src/compile/onnx/write.js';
+import { foldPixels } from '../../../src/compile/passes/fold-pixels.js';
 import type { Task } from '../../../src/core/contracts.js';
-import type { Model } from '../../../src/core/model.js';
+import { asVariant, type Model } from '../../../src/core/model.js';
 import { measureMemory } from '../../../src/engine/workbench/memory.js';
 import { readSampleFolder } from '../../../src/engine/workbench/sample-folder.js';
 import { SessionCalibrator } from '../../../src/engine/workbench/session-calibrator.js';
@@ -27,8 +29,8 @@ function bench(name: string): { task: Task; model: Model; bytes: Uint8Array } {
 
 const memory =
   (model: Model): EvaluatorSetup['memory'] =>
-  (bytes, feeds) =>
-    measureMemory({ model, bytes, feeds }, log);
+  (candidate, feeds) =>
+    measureMemory({ model: asVariant(model, candidate), bytes: candidate.model, feeds }, log);
 
 /** The same model with every tensor of a type and a known rank in sight. */
 function exposed(bytes: Uint8Array): { bytes: Uint8Array; tensors: string[] } {
@@ -115,6 +117,34 @@ test('candidates are judged on the held-out samples, beside the original, and on
   }
   const ratio = (evaluations[1]?.cpuMs.median ?? 0) / (evaluations[0]?.cpuMs.median ?? 1);
   t.ok(ratio > 0.5 && ratio < 2, `the same model costs ${ratio.toFixed(2)} of itself`);
+});
+
+test('a candidate with inputs of its own is fed them, and pre-processing is measured beside the others', async (t) => {
+  const { task, model, bytes } = bench('ppocr-det');
+  const pixels = task.pixels?.(model);
+  if (pixels === undefined || pixels === null) throw new Error('the detector is fed planes');
+  const folded = readModel(bytes);
+  const { input, channelOrder, mean, std } = pixels;
+  t.equal(foldPixels(new Graph(folded), { tensor: input.name, channelOrder, mean, std }, null), true);
+  const { heldOut } = await readSampleFolder(await pageCrops(16), task);
+  const evaluator = new TaskEvaluator({ task, model, samples: heldOut, memory: memory(model) });
+  const original = { name: 'original', model: bytes };
+  const direct = { name: 'from bytes', model: writeModel(folded) };
+  const [planes, rows] = await evaluator.evaluate([original, { ...direct, inputs: [input] }]);
+  t.equal(rows?.failure, undefined);
+  t.ok((planes?.scores.reduce((sum, { total }) => sum + total, 0) ?? 0) > 8, 'there is text');
+  t.ok(
+    rows?.scores.every(({ errors }) => errors === 0),
+    'the same boxes',
+  );
+  t.ok(
+    (planes?.prepareMs?.min ?? 0) > 0 && (rows?.prepareMs?.min ?? 0) > 0,
+    `${planes?.prepareMs?.median} and ${rows?.prepareMs?.median} ms`,
+  );
+  t.ok((rows?.memoryBytes ?? 0) > bytes.length, 'its memory was measured with its own inputs');
+  const [alone, unfed] = await evaluator.evaluate([original, direct]);
+  t.equal(alone?.prepareMs, undefined, 'where all take the same, there is nothing to weigh');
+  t.match(unfed?.failure, /input "x" is uint8/);
 });
 
 test('a transcript is the reference where there is one; the original errs too', async (t) => {
