@@ -192,8 +192,47 @@ test('a model that is not understood is refused by the name of what was not', as
     operators: [{ code: 0, inputs: ['x', 'x'], outputs: ['m'], options: ['ADD', { activation: 4 }] }],
   };
   refused(add, /fused activation 4/);
+  refused(
+    { ...add, operators: [{ code: 18, inputs: ['x', 'x'], outputs: ['m'], options: ['ADD', {}] }] },
+    /MUL with options of kind 11, expected 21/,
+  );
+  refused({ ...add, operators: [{ code: 0, inputs: ['x'], outputs: ['m'], options: ['ADD', {}] }] }, /ADD lacks input 1/);
+  refused({ ...add, operators: [...simple.operators, ...simple.operators] }, /tensor "m" is computed twice/);
   const reshape = { code: 22, inputs: ['x'], outputs: ['m'] };
   refused({ ...changed({ shape: [5] }, 1), operators: [reshape] }, /RESHAPE from \[1, 4\] to \[5\]/);
+});
+
+// TFLite's own kernels copy such bytes as they are, or do not run at all: what the scales say is what the importer keeps.
+test('bytes of two scales are put together in the scale of the output', async (t) => {
+  const of = (name: string, scale: number, zero: number, width: number) => {
+    return { name, shape: [1, width], type: 'int8' as const, scales: [scale], zeros: [zero] };
+  };
+  const tiny: TinyTflite = {
+    tensors: [of('x', 0.5, 10, 2), of('x2', 0.25, -20, 2), of('y', 1, 0, 4)],
+    operators: [{ code: 2, inputs: ['x', 'x2'], outputs: ['y'], options: ['CONCATENATION', { axis: 1 }] }],
+    inputs: ['x', 'x2'],
+    outputs: ['y'],
+  };
+  const feeds: Feeds = { x: [Float32Array.of(3, -68.9), [1, 2]], x2: [Float32Array.of(7.25, 100), [1, 2]] };
+  // -68.9 and 100 are beyond the inputs' bytes, which end at -69 and 36.75.
+  t.strictSame([...(await run(importTflite(tinyTflite(tiny)), feeds))], [3, -69, 7, 37]);
+});
+
+// TFLite would quantize such activations on the fly, another way in each of its kernels; the weights are what the file says.
+test('a float layer with weights of bytes is reckoned in float', async (t) => {
+  const tiny: TinyTflite = {
+    tensors: [
+      { name: 'x', shape: [1, 2] },
+      { name: 'w', shape: [2, 2], type: 'int8', scales: [0.5, 0.25], data: Int8Array.of(1, -2, 3, 4) },
+      { name: 'b', shape: [2], data: Float32Array.of(0.125, -1) },
+      { name: 'y', shape: [1, 2] },
+    ],
+    operators: [{ code: 9, inputs: ['x', 'w', 'b'], outputs: ['y'], options: ['FULLY_CONNECTED', {}] }],
+    inputs: ['x'],
+    outputs: ['y'],
+  };
+  const found = await run(importTflite(tinyTflite(tiny)), { x: [Float32Array.of(1.5, -0.5), [1, 2]] });
+  t.strictSame([...found], [0.5 * (1.5 + 1) + 0.125, 0.25 * (4.5 - 2) - 1]);
 });
 
 test('an output may be chosen, and what only others need is not looked at', async (t) => {

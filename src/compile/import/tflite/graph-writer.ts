@@ -9,7 +9,7 @@ import { dataType, type OnnxNode, type OnnxTensor } from '../../onnx/model.js';
 import { nodeOf, type PlainValue, tensorOf } from '../../onnx/values.js';
 import { inLayout, isNeutral, type Layout, permuted, sizeOf, toFirst, toLast } from './layout.js';
 import type { TfliteModel, TfliteTensor } from './model.js';
-import { type Bytes, byteAt, bytesOf, called, refused, sameBytes } from './quantized.js';
+import { type Bytes, byteAt, bytesOf, called, refused, sameBytes, type WeightScales, weightScales } from './quantized.js';
 
 /** Bounds of the fused activations (`enum ActivationFunctionType`) that only cut. */
 const bounds: Readonly<Record<number, readonly [number, number]>> = {
@@ -36,6 +36,7 @@ export class GraphWriter {
   readonly #stored = new Map<string, string>();
   readonly #layouts = new Map<number, Layout>();
   readonly #constants = new Map<string, string>();
+  readonly #weightScales = new Map<string, WeightScales>();
   readonly #names: Set<string>;
   #count = 0;
   #left: number = limits.tfliteConstantBytesMax;
@@ -83,6 +84,14 @@ export class GraphWriter {
     const name = this.#constants.get(key) ?? write();
     this.#constants.set(key, name);
     return name;
+  }
+
+  /** Of weights whose channels are along `axis`; checked the first time. */
+  weightScales(tensor: TfliteTensor, axis: number): WeightScales {
+    const key = `${tensor.index} ${axis}`;
+    const found = this.#weightScales.get(key) ?? weightScales(tensor, axis);
+    this.#weightScales.set(key, found);
+    return found;
   }
 
   /** Keeps a small file from becoming a large graph, by many operators that each want a copy of the same numbers. */
