@@ -9,7 +9,7 @@ import { dataType, type OnnxNode, type OnnxTensor } from '../../onnx/model.js';
 import { nodeOf, type PlainValue, tensorOf } from '../../onnx/values.js';
 import { inLayout, isNeutral, type Layout, permuted, sizeOf, toFirst, toLast } from './layout.js';
 import type { TfliteModel, TfliteTensor } from './model.js';
-import { type Bytes, byteAt, bytesOf, called, refused, sameBytes } from './quantized.js';
+import { type Bytes, byteAt, bytesOf, called, refused, sameBytes, type WeightScales, weightScales } from './quantized.js';
 
 /** Bounds of the fused activations (`enum ActivationFunctionType`) that only cut. */
 const bounds: Readonly<Record<number, readonly [number, number]>> = {
@@ -22,6 +22,12 @@ const bounds: Readonly<Record<number, readonly [number, number]>> = {
 /** Characters of a tensor's name that its ONNX names begin with: converters chain the names of all they have fused. */
 const stemChars = 64;
 
+/**
+ * A step is taken to be smaller by this part, so that a mean halfway between two bytes is a little beyond the middle: 16 times what float32
+ * cannot tell apart, and too little (128 times it is 1.2e-4) to reach a middle from any other mean of up to 4000 bytes.
+ */
+const halfwayNudge = 2 ** -20;
+
 export class GraphWriter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
@@ -30,6 +36,7 @@ export class GraphWriter {
   readonly #stored = new Map<string, string>();
   readonly #layouts = new Map<number, Layout>();
   readonly #constants = new Map<string, string>();
+  readonly #weightScales = new Map<string, WeightScales>();
   readonly #names: Set<string>;
   #count = 0;
   #left: number = limits.tfliteConstantBytesMax;
@@ -77,6 +84,14 @@ export class GraphWriter {
     const name = this.#constants.get(key) ?? write();
     this.#constants.set(key, name);
     return name;
+  }
+
+  /** Of weights whose channels are along `axis`; checked the first time. */
+  weightScales(tensor: TfliteTensor, axis: number): WeightScales {
+    const key = `${tensor.index} ${axis}`;
+    const found = this.#weightScales.get(key) ?? weightScales(tensor, axis);
+    this.#weightScales.set(key, found);
+    return found;
   }
 
   /** Keeps a small file from becoming a large graph, by many operators that each want a copy of the same numbers. */
@@ -188,6 +203,30 @@ export class GraphWriter {
     const [source, target] = layouts;
     if (sameBytes(bytesOf(from), bytesOf(to))) this.store(to, move(this.stored(from, source)), shape, target);
     else this.result(to, move(this.float(from, source)), shape, target);
+  }
+
+  /**
+   * An operator that takes means. Between tensors of one scale it runs over the stored numbers themselves, whose sums are exact, so that
+   * their means fall to the same byte on every machine; those halfway between two go away from zero, as TFLite's kernels have it.
+   */
+  mean(
+    from: TfliteTensor,
+    to: TfliteTensor,
+    shape: readonly number[],
+    layouts: readonly [Layout, Layout],
+    write: (name: string) => string,
+  ): void {
+    const bytes = bytesOf(from);
+    if (bytes === null || !sameBytes(bytes, bytesOf(to))) {
+      this.result(to, write(this.float(from, layouts[0])), shape, layouts[1]);
+      return;
+    }
+    // What TFLite takes for zero here is the middle of signed bytes, whatever the tensor's own zero point.
+    const zero = from.type === 'INT8' ? 128 : 0;
+    const stored = this.stored(from, layouts[0]);
+    const float = write(this.emit('DequantizeLinear', [stored, ...this.parameters({ scale: 1, zero })], `${stored}_steps`));
+    const away = this.parameters({ scale: 1 - halfwayNudge, zero });
+    this.store(to, this.emit('QuantizeLinear', [float, ...away], to.name), shape, layouts[1]);
   }
 
   /** The numbers of a constant INT32 or INT64 tensor, such as the axes of a MEAN. */

@@ -54,11 +54,14 @@ function checkedScale(tensor: TfliteTensor, scale: number): number {
   return scale;
 }
 
-/** Scales and zero points of quantized weights as they stand in the file; one of each, or one a channel of dimension `axis`. */
-export function weightScales(
-  tensor: TfliteTensor,
-  axis: number,
-): { readonly scales: readonly number[]; readonly zeros: readonly number[] } {
+/** One scale and zero point, or one of each a channel. */
+export interface WeightScales {
+  readonly scales: Float32Array;
+  readonly zeros: readonly number[];
+}
+
+/** Scales and zero points of quantized weights as they stand in the file, whose channels are along `axis`. */
+export function weightScales(tensor: TfliteTensor, axis: number): WeightScales {
   const found = tensor.quantization;
   if (found === null) throw refused(`${called(tensor)} is ${tensor.type} and has no scale`);
   if (found.scales.length > 1 && (found.axis !== axis || found.scales.length !== tensor.shape[axis])) {
@@ -66,7 +69,7 @@ export function weightScales(
   }
   for (const scale of found.scales) checkedScale(tensor, scale);
   checkZeros(tensor);
-  return found;
+  return { scales: new Float32Array(found.scales), zeros: found.zeros };
 }
 
 export function sameBytes(a: Bytes | null, b: Bytes | null): boolean {

@@ -60,7 +60,7 @@ export const concatenation: Operator = (writer, operator) => {
   else writer.result(output, join(inputs.map((each) => writer.float(each, layout))), shape, layout, activation);
 };
 
-/** A part of each dimension, every so manieth; a bit of a mask a dimension says that an end is not given. */
+/** From each dimension the places from one end to another, by strides. Masks have a bit a dimension, which says that an end is not given. */
 export const stridedSlice: Operator = (writer, operator) => {
   const [input, output] = [inputOf(writer, operator, 0), outputOf(writer, operator)];
   for (const form of ['ellipsisMask', 'newAxisMask', 'offset']) {

@@ -7,7 +7,7 @@
 import type { GraphWriter } from '../graph-writer.js';
 import { permuted, reordered } from '../layout.js';
 import type { TfliteTensor } from '../model.js';
-import { bytesOf, called, refused, weightScales } from '../quantized.js';
+import { bytesOf, called, refused } from '../quantized.js';
 
 /** The name of weights in float with their dimensions in another order. `axis` is the dimension of output channels in the file. */
 export function weightsOf(writer: GraphWriter, tensor: TfliteTensor, order: readonly number[], axis: number): string {
@@ -24,7 +24,7 @@ function writeWeights(writer: GraphWriter, tensor: TfliteTensor, order: readonly
   if (type !== 'INT8' && type !== 'UINT8') {
     throw refused(`${called(tensor)} are weights of type ${type}; FLOAT32, INT8 and UINT8 are understood`);
   }
-  const { scales, zeros } = weightScales(tensor, axis);
+  const { scales, zeros } = writer.weightScales(tensor, axis);
   const elements = (values: ArrayBuffer): Int8Array | Uint8Array => (type === 'INT8' ? new Int8Array(values) : new Uint8Array(values));
   const bytes = writer.constant(key, tensor.name, () => elements(permuted(data, shape, order, 1).buffer), dims);
   const scale = scalesOf(writer, `scales ${tensor.index}`, scales);
@@ -39,13 +39,13 @@ function turned(writer: GraphWriter, tensor: TfliteTensor, order: readonly numbe
   return order.every((from, to) => from === to) ? float : writer.emit('Transpose', [float], `${tensor.name}_turned`, { perm: order });
 }
 
-function scalesOf(writer: GraphWriter, key: string, scales: readonly number[]): string {
+function scalesOf(writer: GraphWriter, key: string, scales: Float32Array): string {
   if (scales.length === 1) return writer.number(scales[0] ?? 0);
-  return writer.constant(key, 'scales', () => Float32Array.from(scales), channelDims(scales));
+  return writer.constant(key, 'scales', () => scales, channelDims(scales));
 }
 
 /** One number has no dimension. */
-function channelDims({ length }: readonly number[]): readonly number[] {
+function channelDims({ length }: Float32Array): readonly number[] {
   return length === 1 ? [] : [length];
 }
 
@@ -65,7 +65,7 @@ function writeBias(writer: GraphWriter, bias: TfliteTensor, input: TfliteTensor,
   if (bias.type !== 'INT32' || activations === null || data === null || bias.sparse) {
     throw refused(`${called(bias)} is a bias of type ${bias.type}; FLOAT32, and constant INT32 for quantized inputs, are understood`);
   }
-  const scales = weightScales(weights, axis).scales.map((scale) => Math.fround(activations.scale * scale));
+  const scales = writer.weightScales(weights, axis).scales.map((scale) => activations.scale * scale);
   const sums = writer.constant(`sums ${bias.index}`, bias.name, () => new Int32Array(Uint8Array.from(data).buffer), bias.shape);
   const scale = scalesOf(writer, `sum scales ${activations.scale} ${weights.index}`, scales);
   const zero = writer.constant(`sum zeros ${scales.length}`, 'zero', () => new Int32Array(scales.length), channelDims(scales));
