@@ -14,6 +14,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,
   pixels: async () => (await import('./pixels.js')).pixels,
+  'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };
 
 function table(figures: readonly Figure[]): string {
