@@ -42,12 +42,13 @@ export interface Board {
   readonly installed: () => string[];
 }
 
-export async function catalogueBoard(t: Test, entry: EntryChange = {}, answer: Answer = bySha256(served)): Promise<Board> {
+/** With a folder for `entry`, that is the catalogue; else one with that entry is made. */
+export async function catalogueBoard(t: Test, entry: EntryChange | string = {}, answer: Answer = bySha256(served)): Promise<Board> {
   bareSpawn();
   const dir = mkdtempSync(path.join(tmpdir(), 'shoal-board-'));
   t.teardown(() => rmSync(dir, { recursive: true, force: true }));
-  const catalogue = path.join(dir, 'catalogue');
-  putEntry(catalogue, entry);
+  const catalogue = typeof entry === 'string' ? entry : path.join(dir, 'catalogue');
+  if (typeof entry !== 'string') putEntry(catalogue, entry);
   const mirror = await startHttpsFiles(t, answer);
   const state = path.join(dir, 'state');
   const config = path.join(dir, 'shoal.yaml');
