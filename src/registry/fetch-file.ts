@@ -24,7 +24,6 @@ export interface Origin {
   readonly allowPrivate: boolean;
   /** PEM of the authorities that may have signed it; those of the system without it. */
   readonly ca?: string;
-  /** Sent to the origin of the first address only. */
   readonly token?: string;
 }
 
@@ -89,7 +88,7 @@ async function follow(start: string, origin: Origin, resolve: Resolve, pace: Pac
   const first = parse(start);
   let url = first;
   for (let hops = 0; ; hops++) {
-    const response = await reach(url, url.origin === first.origin ? origin : withoutToken(origin), resolve, pace, signal);
+    const response = await reach(url, url.origin === first.origin ? origin : elsewhere, resolve, pace, signal);
     const status = response.statusCode ?? 0;
     if (status === 200) return response;
     const location = response.headers.location;
@@ -100,9 +99,8 @@ async function follow(start: string, origin: Origin, resolve: Resolve, pace: Pac
   }
 }
 
-function withoutToken({ token: _, ...origin }: Origin): Origin {
-  return origin;
-}
+/** What an origin may is not passed on to where it redirects: neither its token, nor its authorities, nor private networks. */
+const elsewhere: Origin = { allowPrivate: false };
 
 function parse(text: string, base?: URL): URL {
   const shown = text.slice(0, 200);
