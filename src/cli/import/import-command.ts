@@ -2,7 +2,7 @@
  * `shoal models import`: a model that was made elsewhere becomes a model like any other, with a card that a person has confirmed.
  *
  * Guarantees: nothing is written before the card is confirmed and the model has run, and then in one rename; the file as made here
- * computes what the file as it came does, or nothing is written. Installs nothing: a configuration names the folder.
+ * computes what the file as it came does, or nothing is written.
  */
 import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
@@ -17,10 +17,14 @@ import { measureParity, type Parity } from '../../engine/workbench/parity.js';
 import { createLog } from '../../ops/log.js';
 import { labelLines, licenceFile, readBounded } from '../../registry/card.js';
 import { readDescription } from '../../registry/describe.js';
+import { folderForNew } from '../../registry/model-folders.js';
 import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
 import { tasks } from '../../tasks/index.js';
+import { asFolderError } from '../catalogue/folder-error.js';
+import { readAtStart } from '../catalogue/read-at-start.js';
 import type { CommandContext } from '../command-context.js';
 import { Exit, exitCodes } from '../exit.js';
+import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from '../models-setting.js';
 import { confirm } from './confirm.js';
 import { type Converted, convert } from './convert.js';
 import { type DraftedCard, draftCard } from './draft-card.js';
@@ -28,7 +32,7 @@ import { draftText, parityText } from './import-text.js';
 import { readSource } from './read-source.js';
 import { triedCaptures } from './tried-captures.js';
 
-interface Options {
+interface Options extends PlaceOptions {
   readonly task: string;
   readonly as?: string;
   readonly labels?: string;
@@ -39,7 +43,7 @@ interface Options {
   readonly card?: string;
   readonly draft?: string;
   readonly try?: readonly string[];
-  readonly out: string;
+  readonly out?: string;
   readonly yes?: true;
 }
 
@@ -56,7 +60,7 @@ The model is then run beside the file as it came, on random inputs and on real c
 /** Beyond this the passes changed what the model computes. */
 const parityMax = 1e-3;
 
-export function importCommand(context: CommandContext): Command {
+export function importCommand(context: ModelsPlaceContext): Command {
   return new Command('import')
     .description('make a model of your own ONNX, TFLite or TensorFlow.js file, with a card drafted by looking at it')
     .argument('<file or folder>', 'the model as it was exported')
@@ -70,13 +74,15 @@ export function importCommand(context: CommandContext): Command {
     .option('--card <file>', 'take this card instead of drafting one')
     .option('--draft <file>', 'write the drafted card and its labels to a file, and stop')
     .option('--try <files...>', 'captures or folders to try it on; the samples of Shoal without it')
-    .option('--out <folder>', 'folder of models that gets <name>/<version>/', 'imported')
+    .option('--out <folder>', "folder of models that gets <name>/<version>/; the board's own without it")
+    .option('-c, --config <file>', 'configuration whose folders count')
+    .option('--state-dir <folder>', 'where the daemon keeps its data')
     .option('-y, --yes', 'do not ask whether the card is right')
     .addHelpText('after', help)
     .action((place: string, options: Options) => importModel(context, place, options));
 }
 
-async function importModel(context: CommandContext, place: string, options: Options): Promise<void> {
+async function importModel(context: ModelsPlaceContext, place: string, options: Options): Promise<void> {
   const source = await readSource(place);
   const converted = convert(source);
   const drafted = options.card === undefined ? await draft(source.file, converted, options) : await given(options.card);
@@ -84,14 +90,17 @@ async function importModel(context: CommandContext, place: string, options: Opti
   const { card, labels } = drafted;
   const task = taskNamed(card.task);
   task.fit({ ...card, labels });
-  const folder = versionFolder(options.out, card);
+  const out = options.out ?? folderForNew((await openModelsSetting(context, options)).paths);
+  const folder = versionFolder(out, card);
   await checkPlace(folder);
   context.stdout.write(`${draftText(drafted)}\n`);
   const parity = await tryIt(converted, drafted, await triedCaptures(options.try, task));
-  context.stdout.write(`${parityText(parity)}\n`);
+  context.stdout.write(`${parityText(parity, source.format)}\n`);
   await agreed(context, options);
   const licence = await licenceText(options);
-  await writeModelFolder(options.out, newModel(converted, drafted, licence));
+  await writeModelFolder(out, newModel(converted, drafted, licence)).catch((error: unknown) => {
+    throw asFolderError(error, out);
+  });
   context.stdout.write(`\n${closing(folder, drafted, licence !== null)}\n`);
 }
 
@@ -201,7 +210,7 @@ function newModel(converted: Converted, { card, labels }: DraftedCard, licence: 
 
 function closing(folder: string, { card }: DraftedCard, licensed: boolean): string {
   const licence = licensed ? '' : `\nPut the text of the licence (${card.licence}) beside the card, as the file ${licenceFile}.`;
-  return `Written to ${folder}${licence}\nTo use it, name its folder of models in paths.models_dirs and "model: ${card.name}@${card.version}" in a stage.`;
+  return `Written to ${folder}${licence}\nName "model: ${card.name}@${card.version}" in a stage for ${card.task}. ${readAtStart}`;
 }
 
 function pixels(text: string): number {

@@ -1,0 +1,190 @@
+/** `shoal models import` as an operator runs it: models nobody described become models of the board, and what is no model is refused. */
+import { spawn } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import path from 'node:path';
+import * as tf from '@tensorflow/tfjs-core';
+import * as layers from '@tensorflow/tfjs-layers';
+import sharp from 'sharp';
+import { test } from 'tap';
+import { writeModel } from '../../src/compile/onnx/write.js';
+import { nodeOf, tensorOf } from '../../src/compile/onnx/values.js';
+import { readCard } from '../../src/registry/card.js';
+import { noise } from '../support/graph-lab.js';
+import { layersFiles } from '../support/tfjs-lab.js';
+import { modelOf, typedValue } from '../support/tiny-onnx.js';
+
+const shared = process.env.SHOAL_TEST_DATA;
+const withModels = { skip: shared === undefined && '1 foreign model: SHOAL_TEST_DATA is not set' };
+
+const fresh = (): string => mkdtempSync(path.join(tmpdir(), 'shoal-import-'));
+
+interface Ended {
+  readonly code: number | null;
+  readonly stdout: string;
+  readonly stderr: string;
+}
+
+/** Nobody sits at its terminal: stdin is closed. */
+function shoal(home: string, ...args: readonly string[]): Promise<Ended> {
+  const child = spawn(path.resolve('bin/shoal'), args, {
+    cwd: home,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8' },
+  });
+  let [stdout, stderr] = ['', ''];
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
+}
+
+/** A network trained here on red, green and blue pictures, in the form its makers' tools save it. */
+async function colourClassifier(folder: string): Promise<void> {
+  await tf.setBackend('cpu');
+  const model = layers.sequential({
+    layers: [
+      layers.layers.conv2d({ inputShape: [16, 16, 3], filters: 4, kernelSize: 3, activation: 'relu' }),
+      layers.layers.batchNormalization(),
+      layers.layers.globalAveragePooling2d({}),
+      layers.layers.dense({ units: 3, activation: 'softmax' }),
+    ],
+  });
+  model.compile({ optimizer: tf.train.adam(0.05), loss: 'categoricalCrossentropy' });
+  const count = 48;
+  const values = noise(count * 16 * 16 * 3, 5).map((value, i) => {
+    const [picture, channel] = [Math.floor(i / (16 * 16 * 3)), i % 3];
+    return channel === picture % 3 ? 0.8 + 0.1 * value : 0.1 + 0.05 * value;
+  });
+  const classes = tf.oneHot(tf.tensor1d(Array.from({ length: count }, (_, i) => i % 3, 'int32'), 'int32'), 3);
+  await model.fit(tf.tensor4d(values, [count, 16, 16, 3]), classes, { epochs: 12, batchSize: 16, verbose: 0, shuffle: false });
+  for (const [name, bytes] of await layersFiles(model)) writeFileSync(path.join(folder, name), bytes);
+}
+
+test("a stranger's classifier from TensorFlow.js is imported as drafted, and sees", async (t) => {
+  const home = fresh();
+  const folder = path.join(home, 'colours');
+  mkdirSync(folder);
+  await colourClassifier(folder);
+  writeFileSync(path.join(home, 'labels.txt'), 'red\ngreen\nblue\n');
+  const picture = path.join(home, 'green.png');
+  await sharp({ create: { width: 60, height: 40, channels: 3, background: { r: 20, g: 210, b: 25 } } }).png().toFile(picture);
+  const args = ['models', 'import', folder, '--task', 'classify-image', '--labels', 'labels.txt', '--licence', 'CC0-1.0', '--out', 'mine'];
+
+  const unasked = await shoal(home, ...args);
+  t.equal(unasked.code, 2, unasked.stderr);
+  t.match(unasked.stderr, /nobody is there to confirm the card: call again with --yes/);
+  t.notOk(existsSync(path.join(home, 'mine')), 'nothing is written without a yes');
+
+  const { code, stdout, stderr } = await shoal(home, ...args, '--yes', '--try', picture);
+  t.equal(code, 0, stderr);
+  t.match(stdout, /Please check:\n(.*\n)*.*the file ends with Softmax: its numbers are probabilities/);
+  t.match(stdout, /against the TensorFlow\.js file as converted.*: largest relative difference [\d.e-]+ over 3 runs on random inputs/);
+  t.match(stdout, /green\.png: found 1: green \d+ %/);
+  const { card } = await readCard(path.join(home, 'mine/colours/1.0.0'));
+  t.match(card, { task: 'classify-image', licence: 'CC0-1.0', inputs: [{ shape: [1, 16, 16, 3] }], labels: 'labels.txt' });
+  t.match(JSON.parse(readFileSync(path.join(home, 'mine/colours/1.0.0/fp32.recipe.json'), 'utf8')), { import: { format: 'tfjs' } });
+
+  const config = path.join(home, 'shoal.yaml');
+  writeFileSync(
+    config,
+    `version: 1\ndevice: { id: test }\npaths: { state_dir: ${home}, models_dirs: [${home}/mine] }\n` +
+      `sinks: { out: { type: file, path: ${home}/out.jsonl } }\ninputs: { inbox: { type: folder, path: ${home}/inbox } }\n` +
+      'pipelines: { colour: { from: [inbox], stages: [{ task: classify-image, as: colour, model: colours }] } }\n',
+  );
+  const inferred = await shoal(home, 'infer', picture, '--config', config);
+  t.match(inferred.stdout, /green/, inferred.stderr);
+
+  const again = await shoal(home, ...args, '--yes');
+  t.not(again.code, 0);
+  t.match(again.stderr, /is there already; a version never changes/);
+});
+
+test('a detector nobody described is drafted, mended in a file and imported with the file', withModels, async (t) => {
+  const home = fresh();
+  const file = path.join(shared ?? '', 'models/yolox_nano_416.onnx');
+  const labels = path.resolve('catalogue/yolox-nano/1.0.0/labels.txt');
+  const drafted = await shoal(home, 'models', 'import', file, '--task', 'detect-objects', '--labels', labels, '--draft', 'card.yaml');
+  t.equal(drafted.code, 0, drafted.stderr);
+  t.match(drafted.stdout, /a YOLOX, boxes not decoded/);
+  t.match(drafted.stdout, /nobody said under which licence the weights are/);
+  const text = readFileSync(path.join(home, 'card.yaml'), 'utf8');
+  t.match(text, /decoder: grid/);
+  writeFileSync(path.join(home, 'card.yaml'), text.replace('LicenseRef-unknown', 'Apache-2.0').replace('min_score: 0.3', 'min_score: 0.5'));
+  const { code, stdout, stderr } = await shoal(home, 'models', 'import', file, '--card', 'card.yaml', '--out', 'mine');
+  t.equal(code, 0, stderr);
+  t.match(stdout, /against the file as it came: largest relative difference [\d.e-]+ over 3 runs/);
+  t.match(stdout, /astronaut\.png: found 1: person \d+ %/);
+  t.match(stdout, /coffee\.png: found \d: cup \d+ %/);
+  const { card } = await readCard(path.join(home, 'mine/yolox-nano-416/1.0.0'));
+  t.match(card, { licence: 'Apache-2.0', params: { min_score: 0.5 } });
+});
+
+test('a TFLite file of bytes is imported as such', withModels, async (t) => {
+  const home = fresh();
+  const file = path.join(shared ?? '', 'models/tflite/ic_resnet_int8.tflite');
+  const { code, stdout, stderr } = await shoal(home, 'models', 'import', file, '--task', 'classify-image', '--yes', '--as', 'things@2.1.0', '--out', 'mine');
+  t.equal(code, 0, stderr);
+  t.match(stdout, /nobody named the 10 classes/);
+  const { card } = await readCard(path.join(home, 'mine/things/2.1.0'));
+  t.same(Object.keys(card.variants), ['int8']);
+  t.match(card.params, { activation: 'none' });
+});
+
+/** A picture in, a row a cell out, as a YOLOv8 of three classes has it; nothing in it was trained. */
+function untrainedDetector(): Uint8Array {
+  const cells = 20 * 20 + 10 * 10 + 5 * 5;
+  const weights = noise(7 * cells * 3, 11);
+  return writeModel(
+    modelOf({
+      inputs: [typedValue('images', [1, 3, 'height', 'width'])],
+      outputs: [typedValue('output0', [1, 7, cells])],
+      initializers: [tensorOf('weights', weights, [3, 7 * cells]), tensorOf('shape', BigInt64Array.of(1n, 7n, BigInt(cells)), [3])],
+      nodes: [
+        nodeOf('GlobalAveragePool', ['images'], ['mean']),
+        nodeOf('Flatten', ['mean'], ['flat']),
+        nodeOf('MatMul', ['flat', 'weights'], ['rows']),
+        nodeOf('Reshape', ['rows', 'shape'], ['output0']),
+      ],
+    }),
+  );
+}
+
+test('sizes that a file leaves free are taken as told, and the card says so', async (t) => {
+  const home = fresh();
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  const args = ['models', 'import', 'net.onnx', '--task', 'detect-objects', '--side', '160', '--out', 'mine', '--yes'];
+  const { code, stdout, stderr } = await shoal(home, ...args);
+  t.equal(code, 0, stderr);
+  t.match(stdout, /height and width are free in the file; 160 x 160 is taken, as told/);
+  t.match(stdout, /a YOLOv8 or later/);
+  const { card } = await readCard(path.join(home, 'mine/net/1.0.0'));
+  t.match(card, { inputs: [{ shape: [1, 3, 160, 160] }], params: { decoder: 'anchor-free', objectness: false } });
+});
+
+test('what is no model, or none for the task, is refused with what to do, and nothing is written', async (t) => {
+  const home = fresh();
+  writeFileSync(path.join(home, 'notes.onnx'), 'this is no model\n');
+  writeFileSync(path.join(home, 'cut.onnx'), untrainedDetector().subarray(0, 2000));
+  writeFileSync(path.join(home, 'whole.onnx'), untrainedDetector());
+  mkdirSync(path.join(home, 'web'));
+  const outside = { modelTopology: { node: [] }, weightsManifest: [{ paths: ['../whole.onnx'], weights: [] }] };
+  writeFileSync(path.join(home, 'web/model.json'), JSON.stringify(outside));
+  const task = ['--task', 'detect-objects', '--yes', '--out', 'mine'];
+  for (const [what, args, expected] of [
+    ['text', ['notes.onnx', ...task], /not a readable ONNX model/],
+    ['half a file', ['cut.onnx', ...task], /not a readable ONNX model/],
+    ['nothing', ['none.onnx', ...task], /none\.onnx does not exist/],
+    ['a folder of several', ['.', ...task], /holds several models: cut\.onnx, notes\.onnx, whole\.onnx; name one of them/],
+    ['a file outside', ['web', ...task], /names the file \.\.\/whole\.onnx, which is not in its own folder/],
+    ['a task that is none', ['whole.onnx', '--task', 'detect-objetcs'], /did you mean detect-objects\?/],
+    ['a task it does not suit', ['whole.onnx', '--task', 'classify-image', '--yes'], /do not suit classify-image/],
+    ['no task', ['whole.onnx'], /--task NAME says what the model is for/],
+    ['a task without drafts', ['whole.onnx', '--task', 'detect-text'], /write a card .* name it with --card/],
+  ] as const) {
+    const { code, stderr } = await shoal(home, 'models', 'import', ...args);
+    t.not(code, 0, what);
+    t.match(stderr, expected, what);
+    t.notMatch(stderr, /a defect of Shoal/, what);
+  }
+  t.same(readdirSync(home).sort(), ['cut.onnx', 'notes.onnx', 'web', 'whole.onnx']);
+});
