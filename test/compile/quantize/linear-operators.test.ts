@@ -52,6 +52,13 @@ test('a convolution with a bias takes one scale for all, too', async (t) => {
   t.ok(steps <= half, `off by ${steps} steps`);
 });
 
+test('a bias beside weights that are next to nothing keeps its value', async (t) => {
+  const constants = { w: floats([1e-9, -1e-9], [2, 1, 1, 1]), b: floats([5, -7]) };
+  const { count, steps } = await runInt8(t, { nodes: [nodeOf('Conv', ['x', 'w', 'b'], ['y'])], inputs: { x: [1, 1, 3, 3] }, constants });
+  t.equal(count, 1);
+  t.ok(steps <= half, `off by ${steps} steps`);
+});
+
 test('what lies outside the range of the output is cut at its end', async (t) => {
   const sketch = convolution([6, 4, 1, 1]);
   const whole = await runInt8(t, sketch);

@@ -89,6 +89,11 @@ test('only convolutions with constant weights, on bytes and as their data, can t
     false,
     'an output',
   );
+  t.equal(
+    onlyConvolutionsRead(graphOf({ nodes: [before, nodeOf('Conv', ['x', 'w', 'a'], ['y'])], constants }), 'a', never),
+    false,
+    'as its bias',
+  );
   const computed = graphOf({
     nodes: [before, nodeOf('Relu', ['v'], ['k']), conv('a', 'y', 'k')],
     inputs: { x: [1, 2, 4, 4], v: [2, 2, 1, 1] },

@@ -43,6 +43,7 @@ test('memory is bounded for any values, and those that are not finite are left o
   t.equal(wild.total, 3);
   t.strictSame(wild.range, [Math.fround(-3e38), Math.fround(3e38)]);
   t.ok([...wild.bins()].every(([middle]) => Number.isFinite(middle)));
+  t.strictSame(histogramOf(Float32Array.of(Number.NEGATIVE_INFINITY, 1, 2)).range, [1, 2]);
   const none = histogramOf(Float32Array.of(Number.NaN), new Float32Array(0));
   t.equal(none.total, 0);
   t.strictSame([...none.bins()], []);
