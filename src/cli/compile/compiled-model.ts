@@ -69,7 +69,7 @@ function cardVariant(
     sha256: createHash('sha256').update(model).digest('hex'),
     bytes: model.length,
     recipe: `${name}.recipe.json`,
-    ...(accuracy === undefined ? {} : { accuracy: { ...accuracy, ...shown } }),
+    ...(accuracy === undefined ? {} : { accuracy: [{ ...accuracy, ...shown }] }),
     cost: ratio > 0 ? [cost] : [],
   };
 }
