@@ -39,7 +39,7 @@ function place(t: Test) {
     inputs: { inbox: { type: 'folder', path: scratch.inbox, settle_ms: 20, rescan_ms: 200 } },
     pipelines: { line: { from: ['inbox'], stages: [{ task: 'read-text', as: 'lines' }] } },
   });
-  const shoal = (...args: string[]) => run(resolve('bin/shoal'), args, { timeout: patienceMs });
+  const shoal = (...args: string[]) => run(resolve('bin/shoal'), args, { timeout: 3 * patienceMs });
   return { scratch, models, state, results, shoal };
 }
 
@@ -47,7 +47,7 @@ test('the real int8 line reader is measured, listed, run and told', async (t) =>
   const { scratch, models, state, results, shoal } = place(t);
   t.teardown(() => scratch.remove());
 
-  const told = await shoal('models', 'tune', ref, '--dir', models, '--state-dir', state, '--threads', '1', '--seconds', '0.5');
+  const told = await shoal('models', 'tune', ref, '--dir', models, '--state-dir', state, '--threads', '1', '--seconds', '0');
   const tuning = tuneFile.parse(JSON.parse(readFileSync(join(state, 'tune.json'), 'utf8'))).models[ref];
   const winner = tuning?.winner ?? '';
   t.comment(`${boardClassHere()}: ${tuning?.reason}`);
