@@ -1,5 +1,9 @@
 /** Candidates of the bundled models in a process of its own, which may run under a mask of CPU features: answers one piece of work at a time. */
+import { resolve } from 'node:path';
+import type { BoardClass } from '../src/core/board-class.js';
 import type { Observation } from '../src/core/result.js';
+import { readCard } from '../src/registry/card.js';
+import { variantFor } from '../tools/run-task.js';
 import { type Candidate, openCandidates } from './compile/candidates.js';
 import { type Subject, subjects } from './compile/subjects.js';
 import type { Answers, Listed, Work } from './compile/work.js';
@@ -21,9 +25,11 @@ function open(model: string): Promise<Opened> {
   return opening;
 }
 
-async function list(model: string): Promise<Listed> {
+async function list(model: string, board: BoardClass): Promise<Listed> {
   const { subject, candidates } = await open(model);
-  return { candidates: candidates.map(({ name, unchanged, bytes }) => ({ name, unchanged, bytes })), samples: await subject.count() };
+  const pinned = variantFor((await readCard(resolve(subject.folder))).model, board);
+  const listed = candidates.map(({ name, unchanged, bytes }) => ({ name, unchanged, bytes }));
+  return { candidates: listed, samples: await subject.count(), pinned };
 }
 
 /** Below this much CPU a reading is the noise of the clock. */
@@ -68,7 +74,7 @@ async function answers(model: string, from: number, to: number, names: readonly 
 }
 
 async function work(order: Work): Promise<unknown> {
-  if (order.kind === 'list') return list(order.model);
+  if (order.kind === 'list') return list(order.model, order.board);
   if (order.kind === 'cost') return cost(order.model, order.rounds);
   return answers(order.model, order.from, order.to, order.names);
 }

@@ -3,12 +3,14 @@
  *
  * Cost: one process, one thread, the candidates in turn. Accuracy: held-out samples (see compile/subjects.ts), answered by two
  * processes at once. All of it once as this machine is, and where its features can be masked once more with the kernels of a CPU that has
- * AVX2 and no VNNI. Targets hold for the variant that is chosen for the CPU. Progress is told on stderr.
+ * AVX2 and no VNNI. Targets hold for the variant that the card pins for such a CPU. Progress is told on stderr.
  */
-import { readFileSync } from 'node:fs';
+import type { BoardClass } from '../src/core/board-class.js';
+import { boardClassHere } from '../tools/run-task.js';
 import { judge, type Pair } from './compile/judge.js';
 import { subjects } from './compile/subjects.js';
 import type { Answers, Costs, Listed, Work } from './compile/work.js';
+import { maskedEnv } from './cpu-mask.js';
 import { type Figure, figure, median, testData } from './figure.js';
 import { type LoopProcess, startLoop } from './loop-process.js';
 import { needFonts } from './rendered/sets.js';
@@ -17,18 +19,22 @@ const rounds = 15;
 /** Samples in one piece of work. */
 const pieceSize = 50;
 
-/** Largest CPU of a run over that as shipped: with VNNI, and with the kernels for AVX2. */
-const costTargets: Readonly<Record<string, readonly [vnni: number, avx2: number]>> = {
-  'ppocr-det': [0.5, 0.6],
-  'ppocr-rec': [0.5, 0.6],
-  'ppocr-cls': [0.75, 0.75],
-  'blazeface-back': [0.75, 0.75],
+/** Largest CPU of a run over that as shipped, by class of board. */
+const half: Targets = { 'x64-vnni': 0.5, x64: 0.6 };
+const threeQuarters: Targets = { 'x64-vnni': 0.75, x64: 0.75 };
+const costTargets: Readonly<Record<string, Targets>> = {
+  'ppocr-det': half,
+  'ppocr-rec': half,
+  'ppocr-cls': threeQuarters,
+  'blazeface-back': threeQuarters,
 };
 
+type Targets = Readonly<Partial<Record<BoardClass, number>>>;
 type Child = LoopProcess<Work, unknown>;
 
 interface Pass {
-  readonly vnni: boolean;
+  /** As what the cards are asked. */
+  readonly board: BoardClass;
   /** Ends the names of its figures. */
   readonly where: string;
   readonly children: readonly [Child, Child];
@@ -36,20 +42,28 @@ interface Pass {
 
 const say = (text: string): boolean => process.stderr.write(`shoal: ${text}\n`);
 
-export async function compile(): Promise<readonly Figure[]> {
+/** `models`: those to measure, all without any. Throws for a name that is none of them. */
+export async function compile(models: readonly string[]): Promise<readonly Figure[]> {
   testData();
   needFonts();
-  const vnni = /\b(avx512_vnni|avx_vnni)\b/.test(readFileSync('/proc/cpuinfo', 'utf8'));
-  const figures = await runPass(vnni, vnni ? 'VNNI' : 'AVX2 kernels', {});
+  const unknown = models.find((model) => !Object.hasOwn(subjects, model));
+  if (unknown !== undefined) throw new Error(`there are no samples for ${unknown}, only for ${Object.keys(subjects).join(', ')}`);
+  const asked = models.length === 0 ? Object.keys(subjects) : models;
+  const board = boardClassHere();
+  const figures = await runPass(asked, board, board === 'x64-vnni' ? 'VNNI' : board === 'x64' ? 'AVX2 kernels' : board, {});
+  if (board !== 'x64-vnni') return figures;
+  const masked = await maskedEnv('avx2');
+  if (masked !== null) return [...figures, ...(await runPass(asked, 'x64', 'AVX2 kernels', masked))];
+  say('the pass with AVX2 kernels is left out: it needs gcc and objdump');
   return figures;
 }
 
-async function runPass(vnni: boolean, where: string, env: NodeJS.ProcessEnv): Promise<Figure[]> {
+async function runPass(models: readonly string[], board: BoardClass, where: string, env: NodeJS.ProcessEnv): Promise<Figure[]> {
   const start = (): Promise<Child> => startLoop<Work, unknown>('./compile-child.js', [], env);
-  const pass: Pass = { vnni, where, children: [await start(), await start()] };
+  const pass: Pass = { board, where, children: [await start(), await start()] };
   try {
     const figures: Figure[] = [];
-    for (const model of Object.keys(subjects)) figures.push(...(await measureModel(model, pass)));
+    for (const model of models) figures.push(...(await measureModel(model, pass)));
     return figures;
   } finally {
     for (const child of pass.children) child.stop();
@@ -58,7 +72,7 @@ async function runPass(vnni: boolean, where: string, env: NodeJS.ProcessEnv): Pr
 
 async function measureModel(model: string, pass: Pass): Promise<Figure[]> {
   const [child] = pass.children;
-  const { candidates, samples } = (await child.run({ kind: 'list', model })) as Listed;
+  const { candidates, samples, pinned } = (await child.run({ kind: 'list', model, board: pass.board })) as Listed;
   const [, ...variants] = candidates;
   if (variants.every(({ unchanged }) => unchanged)) {
     return [figure(`${model}: its file is the one as shipped, CPU a run (${pass.where})`, 1, 'ratio', 'lower')];
@@ -72,14 +86,14 @@ async function measureModel(model: string, pass: Pass): Promise<Figure[]> {
     pass,
   );
   return variants.flatMap(({ name, bytes }, index) => {
-    const chosen = index === 0;
+    const chosen = name === pinned;
     const pairs = answers.truths.map(
       (truth, at): Pair => ({ truth, shipped: answers.found[0]?.[at] ?? [], found: answers.found[index + 1]?.[at] ?? [] }),
     );
     const title = `${model} ${name} (${pass.where})`;
     const task = subjects[model]?.task;
     return [
-      ...costFigures(model, title, costs, index + 1, chosen ? (costTargets[model]?.[pass.vnni ? 0 : 1] ?? null) : null),
+      ...costFigures(model, title, costs, index + 1, chosen ? (costTargets[model]?.[pass.board] ?? null) : null),
       figure(`${title}: bytes over those as shipped`, bytes / (candidates[0]?.bytes ?? Number.NaN), 'ratio', 'lower'),
       ...(task === undefined ? [] : judge(task, title, pairs, chosen)),
     ];

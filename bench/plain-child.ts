@@ -1,4 +1,5 @@
-/** The plain loop in a process of its own: takes lists of files, answers with times, CPU and texts. */
+/** The plain loop in a process of its own, `plain-child.js SUBJECT [BOARD]`: takes lists of files, answers with times, CPU and texts. */
+import type { BoardClass } from '../src/core/board-class.js';
 import type { Observation } from '../src/core/result.js';
 import { type Look, openPlain, type Subject } from './plain-loop.js';
 
@@ -24,7 +25,8 @@ async function loop(look: Look, files: readonly string[]): Promise<LoopReply> {
   return { doneMs, cpuMs: (user + system) / 1000, lines };
 }
 
-const look = await openPlain(process.argv[2] as Subject);
+const [, , subject, board] = process.argv;
+const look = await openPlain(subject as Subject, board as BoardClass | undefined);
 process.on('disconnect', () => process.exit(0));
 process.on('message', (files: readonly string[]) => {
   loop(look, files).then(

@@ -4,6 +4,7 @@
  * Same decoder, tasks, models and session options as an engine has by default.
  */
 import { readFile } from 'node:fs/promises';
+import type { BoardClass } from '../src/core/board-class.js';
 import type { ImagePort, Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
@@ -14,7 +15,7 @@ import { openRegistry } from '../src/registry/registry.js';
 import { detectFaces } from '../src/tasks/detect-faces.js';
 import { detectText } from '../src/tasks/detect-text.js';
 import { readText } from '../src/tasks/read-text.js';
-import { variantHere } from '../tools/run-task.js';
+import { boardClassHere, variantFor } from '../tools/run-task.js';
 
 export type Subject = 'ocr' | 'faces';
 /** Reads a file and answers what the last stage found. */
@@ -27,9 +28,9 @@ interface Stage {
   readonly options: unknown;
 }
 
-async function openStage(task: Task, name: string): Promise<Stage> {
+async function openStage(task: Task, name: string, board: BoardClass): Promise<Stage> {
   const card = (await openRegistry(['models'])).find(name);
-  const variant = card?.variants.find((each) => each.name === variantHere(card));
+  const variant = card?.variants.find((each) => each.name === variantFor(card, board));
   if (card === null || variant === undefined) throw new Error(`models/${name} is missing: npm run models:build`);
   const model = asVariant(card, variant);
   task.fit(model);
@@ -50,13 +51,14 @@ function runStage({ task, model, session, options }: Stage, image: ImagePort, ea
   return task.run(input);
 }
 
-export async function openPlain(subject: Subject): Promise<Look> {
+/** `board`: the class whose pinned variants are opened. */
+export async function openPlain(subject: Subject, board: BoardClass = boardClassHere()): Promise<Look> {
   if (subject === 'faces') {
-    const faces = await openStage(detectFaces, 'blazeface-back');
+    const faces = await openStage(detectFaces, 'blazeface-back', board);
     return async (file) => runStage(faces, await openImage(await readFile(file)), null);
   }
-  const detector = await openStage(detectText, 'ppocr-det');
-  const reader = await openStage(readText, 'ppocr-rec');
+  const detector = await openStage(detectText, 'ppocr-det', board);
+  const reader = await openStage(readText, 'ppocr-rec', board);
   return async (file) => {
     const image = await openImage(await readFile(file));
     return runStage(reader, image, await runStage(detector, image, null));

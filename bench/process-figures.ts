@@ -12,7 +12,16 @@ export function cpuMs(pid: number): number {
 }
 
 export function rssMegabytes(pid: number): number {
-  const found = /^VmRSS:\s+(\d+) kB/m.exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
+  return statusMegabytes(pid, 'VmRSS');
+}
+
+/** The most that was ever resident at once since the process began to run its program. */
+export function peakRssMegabytes(pid: number): number {
+  return statusMegabytes(pid, 'VmHWM');
+}
+
+function statusMegabytes(pid: number, field: string): number {
+  const found = new RegExp(`^${field}:\\s+(\\d+) kB`, 'm').exec(readFileSync(`/proc/${pid}/status`, 'utf8'));
   return (Number(found?.[1]) * 1024) / 1e6;
 }
 

@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- NAME [--json]`: runs one benchmark and prints its figures.
+ * `npm run bench -- NAME [PART...] [--json]`: runs one benchmark, or parts of it, and prints its figures.
  *
  * Machines are noisy: read ratios measured side by side in one run, not absolute times. Exit code 1 when a target is missed.
  */
@@ -41,14 +41,20 @@ function machine(): string {
   return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}`;
 }
 
-const [name = '', ...flags] = process.argv.slice(2);
+/** Benchmarks that can be asked for a part; the part is a model. */
+const divisible = ['compile'];
+
+const [name = '', ...words] = process.argv.slice(2);
+const flags = words.filter((word) => word.startsWith('-'));
+const parts = words.filter((word) => !word.startsWith('-'));
 const load = benchmarks[name];
-if (load === undefined || flags.some((flag) => flag !== '--json')) {
-  process.stderr.write(`usage: npm run bench -- NAME [--json]\n\nNAME is one of: ${Object.keys(benchmarks).join(', ')}\n`);
+if (load === undefined || flags.some((flag) => flag !== '--json') || (parts.length > 0 && !divisible.includes(name))) {
+  process.stderr.write(`usage: npm run bench -- NAME [--json]\n       npm run bench -- ${divisible} [MODEL...] [--json]\n\n`);
+  process.stderr.write(`NAME is one of: ${Object.keys(benchmarks).join(', ')}\n`);
   process.exit(2);
 }
 process.env.ORT_DISABLE_TELEMETRY = '1';
-const figures = await (await load())();
+const figures = await (await load())(parts);
 if (flags.includes('--json')) for (const figure of figures) console.log(JSON.stringify(figure));
 else console.log(`${name} on ${machine()}\n\n${table(figures)}`);
 process.exitCode = figures.every((figure) => figure.pass) ? 0 : 1;

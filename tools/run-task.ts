@@ -2,7 +2,7 @@
  * Runs one task on one file through the engine's own session and decoders, outside any daemon: for golden files, benches and tests.
  */
 
-import { boardClassOf } from '../src/core/board-class.js';
+import { type BoardClass, boardClassOf } from '../src/core/board-class.js';
 import type { Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
@@ -24,10 +24,19 @@ export interface OpenedTask {
   close(): Promise<void>;
 }
 
+export function boardClassHere(): BoardClass {
+  const { arch, cpu_features } = readNature();
+  return boardClassOf(arch, cpu_features);
+}
+
 /** The variant a daemon on this machine runs when its configuration says nothing else. */
 export function variantHere(card: Model): string {
-  const { arch, cpu_features } = readNature();
-  const choice = pinnedVariant(card, boardClassOf(arch, cpu_features));
+  return variantFor(card, boardClassHere());
+}
+
+/** The variant a daemon runs on a board of that class when its configuration says nothing else. */
+export function variantFor(card: Model, board: BoardClass): string {
+  const choice = pinnedVariant(card, board);
   if (choice === null) throw new Error(`${card.name} has no variant`);
   return choice.variant.name;
 }

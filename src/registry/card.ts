@@ -57,6 +57,9 @@ const accuracy = z
   })
   .refine(({ loss, bound }) => bound >= loss, { message: 'bound is the upper bound of loss and cannot be below it' });
 
+/** A machine's kernels may round otherwise, so each class of board a variant is pinned for has its own. */
+const accuracies = z.preprocess((raw) => (Array.isArray(raw) ? raw : [raw]), z.array(accuracy).min(1).max(16));
+
 const cost = z.strictObject({
   cpu_ratio: z.number().positive().describe('CPU time a run over that of the original, measured interleaved.'),
   cpu_ms: z.number().positive().describe('CPU time a run, median.'),
@@ -71,7 +74,9 @@ const variant = z.strictObject({
   recipe: inside.optional().describe('How the file is made from the one as shipped; without it the file is as shipped.'),
   inputs: inputs.optional().describe('Instead of those of the model.'),
   outputs: outputs.optional().describe('Instead of those of the model.'),
-  accuracy: accuracy.optional().describe('Against the original; "shoal models tune" takes no variant without it.'),
+  accuracy: accuracies
+    .optional()
+    .describe('Against the original; "shoal models tune" takes no variant without it. One entry a machine, or one alone.'),
   cost: z.array(cost).max(16).default([]).describe('One entry a machine.'),
 });
 
@@ -254,10 +259,14 @@ function variantOf(name: string, variant: Card['variants'][string], directory: s
     bytes,
     ...(inputs === undefined ? {} : { inputs }),
     ...(outputs === undefined ? {} : { outputs }),
-    ...(accuracy === undefined ? {} : { accuracy: pick(accuracy) }),
+    ...(accuracy === undefined ? {} : { accuracy: strictest(accuracy) }),
   };
 }
 
-function pick({ metric, loss, bound, budget }: VariantAccuracy): VariantAccuracy {
+/** The entry whose bound comes nearest to its budget, or exceeds it most: it speaks for all. */
+function strictest(entries: readonly VariantAccuracy[]): VariantAccuracy {
+  const { metric, loss, bound, budget } = entries.reduce((worst, entry) =>
+    entry.bound - entry.budget > worst.bound - worst.budget ? entry : worst,
+  );
   return { metric, loss, bound, budget };
 }

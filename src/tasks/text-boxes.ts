@@ -5,8 +5,10 @@
  * for any map. Values that are not finite count as no text. Pure.
  *
  * Source: M. Liao et al., Real-time Scene Text Detection with Differentiable Binarization, AAAI 2020, section 3.4; steps and numbers as in
- * PaddleOCR's DBPostProcess with box_type quad, score_mode fast. Two departures: borders of holes are no candidates
- * (upstream lists them and its score throws them away), and boxes keep their fractions (upstream rounds to whole pixels).
+ * PaddleOCR's DBPostProcess with box_type quad, score_mode fast. Three departures: borders of holes are no candidates
+ * (upstream lists them and its score throws them away), boxes keep their fractions (upstream rounds to whole pixels), and they
+ * reach to the outer edges of the marked pixels (upstream's go from centre to centre and lie half a pixel too far up and left,
+ * which costs a line its last full stop).
  */
 import { outerContours } from './contours.js';
 import { minAreaRect, type Rect } from './min-area-rect.js';
@@ -24,11 +26,11 @@ export interface TextBoxOptions {
 export interface TextBox {
   /** Mean probability in the box before it grew. */
   readonly score: number;
-  /** Four x, y pairs, pixels of the map, may reach over its border. */
+  /** Four x, y pairs, pixels of the map from its upper left edge, may reach over its border. */
   readonly corners: Float64Array;
 }
 
-/** Shortest side of a region, in pixels of the map, before and (plus 2) after it grew; upstream's `min_size`. */
+/** Shortest side of a region between pixel centres, in pixels of the map, before and (plus 2) after it grew; upstream's `min_size`. */
 const minSide = 3;
 
 /** `map`: float32, row-major `height` x `width`, 0..1. */
@@ -43,8 +45,8 @@ export function textBoxes(map: Float32Array, width: number, height: number, opti
     if (Math.min(rect.length, rect.breadth) < minSide) continue;
     const score = meanInside(map, width, height, rect.corners);
     if (!(score >= options.min_score)) continue;
-    const grown = unclip(rect, options.unclip_ratio);
-    if (Math.min(grown.length, grown.breadth) < minSide + 2) continue;
+    const grown = unclip(covered(rect), options.unclip_ratio);
+    if (Math.min(grown.length, grown.breadth) - 1 < minSide + 2) continue;
     boxes.push({ score: Math.min(1, score), corners: clockwise(grown.corners) });
   }
   return boxes;
@@ -57,8 +59,18 @@ export function textBoxes(map: Float32Array, width: number, height: number, opti
  * steps together are exactly this.
  */
 export function unclip(rect: Rect, ratio: number): Rect {
-  const { corners, length, breadth } = rect;
-  const distance = (length * breadth * ratio) / (2 * (length + breadth));
+  const { length, breadth } = rect;
+  return outset(rect, (length * breadth * ratio) / (2 * (length + breadth)));
+}
+
+/** From between the centres of pixels, which are their indices, to their outer edges, counted from the edge of the map. */
+function covered(rect: Rect): Rect {
+  const whole = outset(rect, 0.5);
+  return { ...whole, corners: whole.corners.map((at) => at + 0.5) };
+}
+
+/** Moves each side outward. */
+function outset({ corners, length, breadth }: Rect, distance: number): Rect {
   const grown = new Float64Array(8);
   const [x0 = 0, y0 = 0, x1 = 0, y1 = 0, x2 = 0, y2 = 0] = corners;
   const ux = ((x1 - x0) / length) * distance;

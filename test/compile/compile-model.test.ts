@@ -1,5 +1,5 @@
 /**
- * The whole way from a model as shipped to an int8 variant that is kept, on the bundled orientation model and real crops; and two
+ * The whole way from a model as shipped to an int8 variant that is kept, on the bundled line reader and real crops; and two
  * quantizers gone wrong, which the gate must refuse.
  */
 import { readFileSync } from 'node:fs';

@@ -92,6 +92,18 @@ test('a variant may have tensors of its own and states what it loses; the others
   t.strictSame(seen, ['float32', 'uint8'], 'the task is asked about both kinds of tensors');
 });
 
+test('of the accuracies on several machines the one nearest to its budget speaks for the variant', async (t) => {
+  const { fp32 } = card('a', '1.0.0').variants as { fp32: object };
+  const read = async (entries: object) => {
+    const folder = await put(folderOf(t), 'a', '1.0.0', { variants: { fp32, int8: { ...fp32, accuracy: entries } } });
+    return (await readCard(folder)).model.variants[1]?.accuracy?.bound;
+  };
+  const other = (bound: number) => ({ ...accuracy, bound, machine: 'another' });
+  t.equal(await read([accuracy, other(0.015)]), 0.02);
+  t.equal(await read([accuracy, other(0.025), other(0.011)]), 0.025);
+  t.equal(await read([accuracy, { ...other(0.015), budget: 0.01 }]), 0.015, 'what exceeds its own budget is the worst');
+});
+
 test('broken cards are reported with path and reason and hide no other', async (t) => {
   const root = folderOf(t);
   await put(root, 'good', '1.0.0');
@@ -111,7 +123,8 @@ test('broken cards are reported with path and reason and hide no other', async (
     ['pinned-nowhere', { pinned: { 'x64-vnni': 'int4' } }, /pinned\.x64-vnni: there is no variant "int4", only fp32/],
     ['pinned-strange', { pinned: { riscv: 'fp32' } }, /pinned/],
     ['bound-below', variantWith({ accuracy: { ...accuracy, bound: 0.001 } }), /bound is the upper bound of loss/],
-    ['hearsay', variantWith({ accuracy: { ...accuracy, measured_by: undefined } }), /accuracy\.measured_by/],
+    ['none-told', variantWith({ accuracy: [] }), /accuracy/],
+    ['hearsay', variantWith({ accuracy: { ...accuracy, measured_by: undefined } }), /accuracy\.0\.measured_by/],
     ['no-machine', variantWith({ cost: [{ ...cost, machine: '' }] }), /cost\.0\.machine/],
     ['recipe-climbs', variantWith({ recipe: '../r.json' }), /inside the folder/],
     ['no-labels', { labels: 'labels.txt' }, /cannot read .*labels\.txt/],

@@ -70,12 +70,12 @@ export function size(dims: readonly number[]): number {
 
 export type Outputs = Readonly<Record<string, ort.Tensor>>;
 
-export async function runModel(model: Uint8Array, feeds: Readonly<Record<string, ort.Tensor>>): Promise<Outputs> {
-  const session = await ort.InferenceSession.create(model, {
-    intraOpNumThreads: 1,
-    logSeverityLevel: 3,
-    graphOptimizationLevel: 'disabled',
-  });
+export async function runModel(
+  model: Uint8Array,
+  feeds: Readonly<Record<string, ort.Tensor>>,
+  graphOptimizationLevel: 'disabled' | 'all' = 'disabled',
+): Promise<Outputs> {
+  const session = await ort.InferenceSession.create(model, { intraOpNumThreads: 1, logSeverityLevel: 3, graphOptimizationLevel });
   try {
     return await session.run(feeds);
   } finally {

@@ -151,16 +151,16 @@ test('the mean inside a polygon counts its border and nothing outside', async (t
   t.equal(meanInside(map, 10, 10, Float64Array.of(-9, -9, -5, -9, -5, -6, -9, -6)), 0);
 });
 
-test('a painted line becomes one box of the painted score, grown', async (t) => {
+test('a painted line becomes one box of the painted score, grown from the edges of its pixels', async (t) => {
   const map = new Float32Array(100 * 60);
   for (let y = 20; y < 31; y++) for (let x = 10; x < 71; x++) map[y * 100 + x] = 0.9;
   const [box, ...more] = textBoxes(map, 100, 60, upstream);
   t.equal(more.length, 0);
   t.ok(Math.abs((box?.score ?? 0) - 0.9) < 1e-6);
-  const distance = (60 * 10 * 1.5) / 140;
+  const distance = (61 * 11 * 1.5) / 144;
   t.strictSame(
     [...(box?.corners ?? [])].map((value) => value.toFixed(6)),
-    [10 - distance, 20 - distance, 70 + distance, 20 - distance, 70 + distance, 30 + distance, 10 - distance, 30 + distance].map((value) =>
+    [10 - distance, 20 - distance, 71 + distance, 20 - distance, 71 + distance, 31 + distance, 10 - distance, 31 + distance].map((value) =>
       value.toFixed(6),
     ),
   );

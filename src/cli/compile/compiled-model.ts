@@ -70,7 +70,7 @@ function cardVariant(
     bytes: model.length,
     recipe: `${name}.recipe.json`,
     ...(inputs === undefined ? {} : { inputs }),
-    ...(accuracy === undefined ? {} : { accuracy: { ...accuracy, ...shown } }),
+    ...(accuracy === undefined ? {} : { accuracy: [{ ...accuracy, ...shown }] }),
     cost: ratio > 0 ? [cost] : [],
   };
 }

@@ -33,7 +33,7 @@ const operators: Readonly<Record<string, Operator>> = {
 export function writeInt8(writer: Int8Writer, node: OnnxNode): boolean {
   if (node.domain !== '' || node.outputs.length !== 1) return false;
   if (keepsValues(node)) return moved(writer, node);
-  return operators[node.op]?.(writer, node) ?? false;
+  return Object.hasOwn(operators, node.op) ? (operators[node.op]?.(writer, node) ?? false) : false;
 }
 
 function moved(writer: Int8Writer, node: OnnxNode): boolean {
@@ -159,5 +159,5 @@ function concatenation(writer: Int8Writer, node: OnnxNode): boolean {
 
 /** Whether the quantizer knows the operator; its tensors are then worth observing. */
 export function mayBeInt8(node: OnnxNode): boolean {
-  return node.domain === '' && (node.op in operators || keepsValues(node));
+  return node.domain === '' && (Object.hasOwn(operators, node.op) || keepsValues(node));
 }
