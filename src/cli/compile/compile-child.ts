@@ -46,10 +46,13 @@ async function compile(request: CompileRequest): Promise<CompileOutcome> {
   });
   const memory = (bytes: Uint8Array, feeds: Parameters<typeof measureMemory>[0]['feeds']) => measureMemory({ model, bytes, feeds }, silent);
   const evaluator = new TaskEvaluator({ task, model, samples: folder.heldOut, memory, onSample });
+  const chooser = new TaskEvaluator({ task, model, samples: folder.calibration, memory: async () => 0, onSample });
   const compiled = await compileModel(source, {
     calibrator,
+    chooser,
     evaluator,
     budget: request.maxLoss,
+    thorough: request.thorough,
     progress: (message, part) => {
       [step, share] = [message, readingShare + part * (1 - readingShare)];
       tell(step, '', share);
