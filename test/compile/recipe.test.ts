@@ -88,6 +88,6 @@ test('a quantizing recipe comes back from its text whole, and each of its option
   t.end();
 
   function withMore(more: Partial<QuantizeRecipe>): Recipe {
-    return { ...plain, quantize: { ...(plain.quantize as QuantizeRecipe), ...more } };
+    return { ...plain, quantize: { ...(more.equalize ? { equalize: true } : {}), ...(plain.quantize as QuantizeRecipe), ...more } };
   }
 });
