@@ -57,7 +57,7 @@ async function compare(calibration: readonly Sample[], samples: readonly Sample[
     compiler: compilerGeneration,
   };
   const calibrator = new SessionCalibrator({ task: detectText, model, samples: calibration });
-  const histograms = await observe(readModel(buildVariant(source, head)), calibrator);
+  const { histograms } = await observe(readModel(buildVariant(source, head)), calibrator);
   const ranges = Object.fromEntries(
     [...rangesBy({ name: 'percentile', share: 0.9999 }, histograms)].map(([name, [a, b]]) => [name, [a, b]]),
   );

@@ -2,18 +2,25 @@
  * From a model as shipped to its variants: the fused float, the best int8 that was found, and the best of dynamic int8, each with what was
  * measured of it.
  *
- * Guarantees: every variant comes from its recipe alone, so that it can be rebuilt bit for bit; calibration and evaluation are what it was
- * handed, never the same samples; nothing is written. A search of bounded length: methods and weight bits first, then, where accuracy is
- * what is missing, groups of nodes in float by the errors they take away; greedy search is not monotone, so the best seen is kept.
+ * Guarantees: every variant comes from its recipe alone, so that it can be rebuilt bit for bit; what is chosen is chosen by one evaluator
+ * and judged by another, on other samples; nothing is written. A search of bounded length: methods and weight bits first, then, where
+ * accuracy is what is missing, beginnings and ends of the model in float, then single parts by the errors they take away for the arithmetic
+ * they cost; no such search is monotone, so the best seen is kept.
  */
 import { createHash } from 'node:crypto';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import type { Evaluation } from '../core/workbench.js';
+import type { Evaluation, Evaluator } from '../core/workbench.js';
 import { judge, type Verdict } from './choose.js';
 import type { Compiled, CompiledVariant, CompileTools, Trial } from './compiled.js';
+import { coarseEnds, endsChoice, type FloatChoice, fineEnds, singleParts } from './float-choices.js';
+import { Graph } from './graph.js';
+import type { OnnxModel } from './onnx/model.js';
 import { readModel } from './onnx/read.js';
+import { type Part, partsOf } from './parts.js';
+import { biasCorrections } from './quantize/bias-correction.js';
 import { type Histograms, observe, type RangeMethod, rangesBy } from './quantize/calibrate.js';
+import { equalize } from './quantize/equalize.js';
 import { buildVariant, compilerGeneration, type QuantizeRecipe, type Recipe } from './recipe.js';
 import { tryDynamic } from './try-dynamic.js';
 import { tryPixels } from './try-pixels.js';
@@ -21,14 +28,18 @@ import { tryPixels } from './try-pixels.js';
 interface Attempt {
   readonly what: string;
   readonly quantize: QuantizeRecipe;
+  /** Of the arithmetic that was given back to float. */
+  readonly floatShare: number;
 }
 
 interface Judged {
   readonly evaluation: Evaluation;
   readonly verdict: Verdict;
+  readonly floatShare?: number;
 }
 
 interface Tried extends Attempt, Judged {
+  readonly floatShare: number;
   readonly model: Uint8Array;
 }
 
@@ -36,7 +47,9 @@ const methods: readonly { readonly what: string; readonly method: RangeMethod; r
   { what: '7-bit weights, 99.99 % of the values', method: { name: 'percentile', share: 0.9999 }, bits: 7 },
   { what: '7-bit weights, 99.999 % of the values', method: { name: 'percentile', share: 0.99999 }, bits: 7 },
   { what: '7-bit weights, all values', method: { name: 'min-max' }, bits: 7 },
+  { what: '7-bit weights, least squared error', method: { name: 'mse' }, bits: 7 },
   { what: '8-bit weights, 99.99 % of the values', method: { name: 'percentile', share: 0.9999 }, bits: 8 },
+  { what: '8-bit weights, least squared error', method: { name: 'mse' }, bits: 8 },
 ];
 
 /** Throws MODEL_INVALID for a model that cannot be read or run, and what the tools throw. */
@@ -49,8 +62,9 @@ class Search {
   readonly #tools: CompileTools;
   readonly #head: Recipe;
   readonly #fused: Uint8Array;
-  /** First outputs of the fused model's nodes, in order. */
-  readonly #nodes: readonly string[];
+  readonly #parts: readonly Part[];
+  /** From where to where the search that runs is of all there is to do. */
+  #pass: readonly [number, number] = [0, 1];
 
   constructor(source: Uint8Array, tools: CompileTools) {
     this.#source = source;
@@ -58,28 +72,34 @@ class Search {
     const sha256 = createHash('sha256').update(source).digest('hex');
     this.#head = { schema: 'shoal/recipe/1', source_sha256: sha256, compiler: compilerGeneration };
     this.#fused = buildVariant(source, this.#head);
-    this.#nodes = readModel(this.#fused).graph.nodes.map(({ outputs }) => outputs[0] ?? '');
+    this.#parts = partsOf(readModel(this.#fused), limits.compileParts);
   }
 
   async run(): Promise<Compiled> {
     this.#tools.progress('trying the fused float', 0);
-    const [original, fused] = await this.#evaluate([]);
-    if (original === undefined || fused === undefined)
-      throw new ShoalError('SHOAL_INTERNAL', 'an evaluator answered less than it was asked');
+    const { original, fused } = await this.#evaluate(this.#tools.evaluator, []);
     if (original.failure !== undefined) throw new ShoalError('MODEL_INVALID', `the model cannot be run: ${original.failure}`);
     const float = this.#variant('fp32', this.#fused, this.#head, fused, judgeFloat(fused, original));
-    this.#tools.progress('looking at the values of every tensor', 0.1);
-    const histograms = await observe(readModel(this.#fused), this.#tools.calibrator);
-    const best = await this.#search(histograms);
-    const int8 =
-      best === null ? [] : [this.#variant('int8', best.model, { ...this.#head, quantize: best.quantize }, best.evaluation, best.verdict)];
-    const dynamic = bestOf(await tryDynamic(this.#trial(), 0.9));
-    const variants = [float, ...int8, ...(dynamic === null ? [] : [dynamic])];
-    return { original, variants: await tryPixels(this.#trial(), variants, 0.95) };
+    const int8 = await this.#int8();
+    const dynamic = bestOf(await tryDynamic(this.#trial(), 0.98));
+    const variants = [float, ...(int8 === null ? [] : [int8]), ...(dynamic === null ? [] : [dynamic])];
+    return { original, variants: await tryPixels(this.#trial(), variants, 0.99) };
   }
 
   #trial(): Trial {
     return { source: this.#source, head: this.#head, fused: this.#fused, tools: this.#tools };
+  }
+
+  /** The best of the search, judged. Null when there is nothing to quantize. */
+  async #int8(): Promise<CompiledVariant | null> {
+    const best = await this.#searchAll();
+    if (best === null) return null;
+    this.#tools.progress(`judging int8: ${best.what}`, 0.97);
+    const { original, fused, candidates } = await this.#evaluate(this.#tools.evaluator, [best.model]);
+    const [evaluation] = candidates;
+    if (evaluation === undefined) return null;
+    const verdict = judge(evaluation, fused, original, this.#tools.budget);
+    return this.#variant('int8', best.model, { ...this.#head, quantize: best.quantize }, evaluation, verdict);
   }
 
   #variant(name: 'fp32' | 'int8', model: Uint8Array, recipe: Recipe, evaluation: Evaluation, verdict: Verdict): CompiledVariant {
@@ -87,34 +107,69 @@ class Search {
   }
 
   /** Null when there is nothing to quantize. */
-  async #search(histograms: Histograms): Promise<Tried | null> {
-    const plain = methods.map(({ what, method, bits }) => ({
-      what,
-      quantize: { weight_bits: bits, float_nodes: [], ranges: roundedRanges(method, histograms) },
-    }));
-    const first = await this.#try(plain, 0.35);
-    const best = bestOf(first);
-    if (best === null || best.verdict.kept || !(best.verdict.cpuRatio < 1)) return best;
-    return this.#mix(best);
+  async #searchAll(): Promise<Tried | null> {
+    const model = readModel(this.#fused);
+    this.#pass = [0, this.#tools.thorough ? 0.5 : 1];
+    const plain = await this.#search(model, {});
+    if (!this.#tools.thorough || equalize(new Graph(model)) === 0) return plain;
+    this.#pass = [0.5, 1];
+    const equalized = await this.#search(model, { equalize: true });
+    return bestOf([plain, equalized].filter((found) => found !== null));
   }
 
-  /** Gives back to float what hurts most, group by group. */
-  async #mix(start: Tried): Promise<Tried> {
-    const groups = groupsOf(this.#nodes, limits.compileGroups);
-    const alone = await this.#try(
-      groups.map((group, i) => withFloat(start, group, `part ${i + 1} of ${groups.length} in float`)),
-      0.5,
+  /** Of a model before it is quantized, which the recipe makes by `first`. */
+  async #search(model: OnnxModel, first: Pick<QuantizeRecipe, 'equalize'>): Promise<Tried | null> {
+    this.#tell('looking at the values of every tensor', 0.1);
+    const { histograms, means } = await observe(model, this.#tools.calibrator);
+    const graph = new Graph(model);
+    const plain = methods.map(({ what, method, bits }): Attempt => {
+      const ranges = roundedRanges(method, histograms);
+      const corrections = biasCorrections(graph, means, new Map(Object.entries(ranges)), { bits, perChannel: true });
+      return {
+        what,
+        quantize: { ...first, weight_bits: bits, float_nodes: [], ranges, bias_corrections: Object.fromEntries(corrections) },
+        floatShare: 0,
+      };
+    });
+    const best = bestOf(await this.#try(plain, 0.3));
+    if (best === null || best.verdict.kept || !(best.verdict.cpuRatio < 1)) return best;
+    const ended = await this.#keepEnds(best, plain);
+    return ended.verdict.kept ? ended : this.#keepParts(ended);
+  }
+
+  /** Gives a beginning or an end of the model back to float. */
+  async #keepEnds(start: Tried, plain: readonly Attempt[]): Promise<Tried> {
+    const ends = coarseEnds(this.#parts.length);
+    const coarse = await this.#try(
+      ends.map((each) => withFloat(start, endsChoice(this.#parts, each))),
+      0.45,
     );
-    const ranked = alone
-      .map((tried, i) => ({ tried, group: groups[i] ?? [] }))
-      .sort((a, b) => errorsOf(a.tried) - errorsOf(b.tried) || a.tried.verdict.cpuRatio - b.tried.verdict.cpuRatio);
+    const best = bestOf([start, ...coarse]) ?? start;
+    const at = ends[coarse.indexOf(best)];
+    if (at === undefined) return start;
+    const choice = endsChoice(this.#parts, at);
+    const others = plain.filter(({ what }) => what !== start.what).map((each) => withFloat(each, choice));
+    const near = fineEnds(this.#parts.length, at).map((each) => withFloat(start, endsChoice(this.#parts, each)));
+    return bestOf([best, ...coarse, ...(await this.#try([...near, ...others], 0.6))]) ?? best;
+  }
+
+  /** Gives back to float what hurts most, part by part. */
+  async #keepParts(start: Tried): Promise<Tried> {
+    const singles = singleParts(this.#parts, start.quantize.float_nodes);
+    const alone = await this.#try(
+      singles.map((choice) => withFloat(start, choice)),
+      0.7,
+    );
+    const worth = (i: number): number => (errorsOf(start) - errorsOf(alone[i])) / ((singles[i]?.share ?? 0) + shareMin);
+    const ranked = alone.map((_, i) => i).sort((a, b) => worth(b) - worth(a) || a - b);
     const grown: Attempt[] = [];
-    let nodes: readonly string[] = ranked[0]?.group ?? [];
-    for (const { group } of ranked.slice(1, limits.compileGrowthMax + 1)) {
-      nodes = [...nodes, ...group];
-      grown.push(withFloat(start, nodes, `${grown.length + 2} parts in float`));
+    let [nodes, share] = [[] as readonly string[], 0];
+    for (const i of ranked.slice(0, limits.compileGrowthMax + 1)) {
+      nodes = [...nodes, ...(singles[i]?.nodes ?? [])];
+      share += singles[i]?.share ?? 0;
+      grown.push(withFloat(start, { what: `${grown.length + 1} parts in float`, nodes, share }));
     }
-    return bestOf([start, ...alone, ...(await this.#try(grown, 0.85))]) ?? start;
+    return bestOf([start, ...alone, ...(await this.#try(grown.slice(1), 0.85))]) ?? start;
   }
 
   /** In bounded batches, each beside the original and the fused float. */
@@ -123,27 +178,35 @@ class Search {
     const size = limits.candidatesMax - 2;
     for (let at = 0; at < attempts.length; at += size) {
       const batch = attempts.slice(at, at + size);
-      this.#tools.progress(`trying int8: ${batch[0]?.what}${batch.length > 1 ? ` and ${batch.length - 1} more` : ''}`, share);
-      const models = batch.map(({ quantize }) => this.#build(quantize));
-      const [original, fused, ...evaluations] = await this.#evaluate(models);
+      this.#tell(`trying int8: ${batch[0]?.what}${batch.length > 1 ? ` and ${batch.length - 1} more` : ''}`, share);
+      const models = batch.map(({ quantize }) => buildVariant(this.#source, { ...this.#head, quantize }));
+      const { original, fused, candidates } = await this.#evaluate(this.#tools.chooser, models);
       for (const [i, attempt] of batch.entries()) {
-        const [model, evaluation] = [models[i], evaluations[i]];
-        if (model === undefined || evaluation === undefined || original === undefined || fused === undefined) continue;
+        const [model, evaluation] = [models[i], candidates[i]];
+        if (model === undefined || evaluation === undefined) continue;
         tried.push({ ...attempt, model, evaluation, verdict: judge(evaluation, fused, original, this.#tools.budget) });
       }
     }
     return tried;
   }
 
-  #build(quantize: QuantizeRecipe): Uint8Array {
-    return buildVariant(this.#source, { ...this.#head, quantize });
+  #tell(message: string, share: number): void {
+    const [from, to] = this.#pass;
+    this.#tools.progress(message, from + share * (to - from));
   }
 
-  #evaluate(models: readonly Uint8Array[]): Promise<readonly Evaluation[]> {
+  async #evaluate(evaluator: Evaluator, models: readonly Uint8Array[]) {
     const named = models.map((model, i) => ({ name: `int8 candidate ${i + 1}`, model }));
-    return this.#tools.evaluator.evaluate([{ name: 'original', model: this.#source }, { name: 'fp32', model: this.#fused }, ...named]);
+    const all = await evaluator.evaluate([{ name: 'original', model: this.#source }, { name: 'fp32', model: this.#fused }, ...named]);
+    const [original, fused, ...candidates] = all;
+    if (original === undefined || fused === undefined)
+      throw new ShoalError('SHOAL_INTERNAL', 'an evaluator answered less than it was asked');
+    return { original, fused, candidates };
   }
 }
+
+/** Where a part costs next to nothing, errors decide. */
+const shareMin = 0.01;
 
 /** The fused float is the same function: it stays, unless it cannot run or is worse than rounding explains. */
 function judgeFloat(fused: Evaluation, original: Evaluation): Verdict {
@@ -164,25 +227,34 @@ function roundedRanges(method: RangeMethod, histograms: Histograms): QuantizeRec
   return Object.fromEntries([...rangesBy(method, histograms)].map(([name, [low, high]]) => [name, [round(low), round(high)]]));
 }
 
-function groupsOf(nodes: readonly string[], count: number): string[][] {
-  const size = Math.max(1, Math.ceil(nodes.length / count));
-  return Array.from({ length: Math.ceil(nodes.length / size) }, (_, i) => nodes.slice(i * size, (i + 1) * size));
+function withFloat({ quantize, what, floatShare }: Attempt, choice: FloatChoice): Attempt {
+  const nodes = [...new Set([...quantize.float_nodes, ...choice.nodes])];
+  const corrections = Object.entries(quantize.bias_corrections ?? {}).filter(([name]) => !nodes.includes(name));
+  return {
+    what: `${what}; ${choice.what}`,
+    quantize: { ...quantize, float_nodes: nodes, bias_corrections: Object.fromEntries(corrections) },
+    floatShare: floatShare + choice.share,
+  };
 }
 
-function withFloat({ quantize, what }: Attempt, nodes: readonly string[], how: string): Attempt {
-  return { what: `${what}; ${how}`, quantize: { ...quantize, float_nodes: [...quantize.float_nodes, ...nodes] } };
+function errorsOf(tried: Judged | undefined): number {
+  if (tried === undefined || tried.evaluation.failure !== undefined) return Number.POSITIVE_INFINITY;
+  return tried.evaluation.scores.reduce((sum, { errors }) => sum + errors, 0);
 }
 
-function errorsOf({ evaluation }: Judged): number {
-  if (evaluation.failure !== undefined) return Number.POSITIVE_INFINITY;
-  return evaluation.scores.reduce((sum, { errors }) => sum + errors, 0);
-}
-
-/** Kept before refused; among the kept the fastest, within noise the most accurate; among the refused the most accurate. */
+/**
+ * Kept before refused; among the kept the most accurate of those nearly as fast as the fastest, since other samples will judge it;
+ * among the refused that are faster than the float the most accurate.
+ */
 function bestOf<One extends Judged>(all: readonly One[]): One | null {
   const able = all.filter(({ evaluation }) => evaluation.failure === undefined);
   const kept = able.filter(({ verdict }) => verdict.kept);
   const fastest = Math.min(...kept.map(({ verdict }) => verdict.cpuRatio));
-  const close = kept.filter(({ verdict }) => verdict.cpuRatio <= fastest * 1.05);
-  return (close.length > 0 ? close : able).sort((a, b) => errorsOf(a) - errorsOf(b))[0] ?? all[0] ?? null;
+  const close = kept.filter(({ verdict }) => verdict.cpuRatio <= fastest * closeEnough);
+  const faster = able.filter(({ verdict }) => verdict.cpuRatio < 1);
+  const [first = []] = [close, faster, able].filter((some) => some.length > 0);
+  return [...first].sort((a, b) => errorsOf(a) - errorsOf(b) || (a.floatShare ?? 0) - (b.floatShare ?? 0))[0] ?? all[0] ?? null;
 }
+
+/** Within this of the fastest, accuracy is worth more than what is left to gain. */
+const closeEnough = 1.15;

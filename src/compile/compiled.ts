@@ -6,11 +6,16 @@ import type { Recipe } from './recipe.js';
 
 export interface CompileTools {
   readonly calibrator: Calibrator;
+  /** Compares attempts, on the samples that calibrate. */
+  readonly chooser: Evaluator;
+  /** Judges what was chosen, on samples that chose nothing. */
   readonly evaluator: Evaluator;
   /** Errors a thing that the 95 % bound of a variant's loss may reach. */
   readonly budget: number;
   /** How the task normalises pixels for this model, where it would as well feed them as they are. */
   readonly pixels?: PixelNormalisation | null;
+  /** Whether to search a second time with equalized channels, which takes as long again. */
+  readonly thorough?: boolean;
   /** What is being done, and about which share of the whole is done. */
   progress(message: string, share: number): void;
 }

@@ -14,6 +14,7 @@ import { writeModel } from './onnx/write.js';
 import { foldPixels } from './passes/fold-pixels.js';
 import { simplify } from './passes/index.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
+import { equalize as equalizeChannels } from './quantize/equalize.js';
 import { quantizeModel } from './quantize/quantize-model.js';
 
 /** Of the compiler: goes up when the same recipe would give other bytes. */
@@ -23,13 +24,21 @@ const tensorName = z.string().min(1).max(256);
 const three = z.tuple([z.number(), z.number(), z.number()]);
 const floatNodes = z.array(tensorName).max(limits.recipeNamesMax).describe('First outputs of nodes that stay float.');
 
+const channelNumbers = z.array(z.number()).min(1).max(limits.recipeChannelsMax);
+
 const quantizeSchema = z.strictObject({
+  equalize: z.literal(true).optional().describe('Channels between two convolutions are scaled first.'),
   weight_bits: z.literal([7, 8]).describe('7 never saturates on x86 without VNNI.'),
   float_nodes: floatNodes,
   ranges: z
     .record(tensorName, z.tuple([z.number(), z.number()]))
     .refine((ranges) => Object.keys(ranges).length <= limits.recipeNamesMax, { message: `at most ${limits.recipeNamesMax} ranges` })
     .describe('What values each tensor takes, as seen over the calibration samples.'),
+  bias_corrections: z
+    .record(tensorName, channelNumbers)
+    .refine((all) => Object.keys(all).length <= limits.recipeNamesMax, { message: `at most ${limits.recipeNamesMax} corrections` })
+    .optional()
+    .describe('Added to the bias of convolutions by the name of their output, a number a channel.'),
 });
 
 const dynamicSchema = z.strictObject({
@@ -107,11 +116,13 @@ function readSource(source: Uint8Array | SourceFiles, recipe: Recipe): OnnxModel
   return importModel(new Map([[mainFiles[recipe.import.format], source]]), recipe.import);
 }
 
-function quantize(model: OnnxModel, { weight_bits, float_nodes, ranges }: QuantizeRecipe): void {
+function quantize(model: OnnxModel, { equalize, weight_bits, float_nodes, ranges, bias_corrections }: QuantizeRecipe): void {
+  if (equalize) equalizeChannels(new Graph(model));
   const count = quantizeModel(model, {
     weights: { bits: weight_bits, perChannel: true },
     ranges: new Map(Object.entries(ranges)),
     floatNodes: new Set(float_nodes),
+    biasCorrections: new Map(Object.entries(bias_corrections ?? {})),
   });
   if (count === 0) throw new ShoalError('MODEL_INVALID', 'the recipe quantizes nothing of this model: its ranges name no tensor of it');
 }
@@ -130,12 +141,16 @@ function multiplyBytes(model: OnnxModel, { weight_bits, float_nodes }: DynamicRe
   if (count === 0) throw new ShoalError('MODEL_INVALID', 'the recipe has products in int8, and this model has none with constant weights');
 }
 
-/** The text of the file: one range a line, so that two recipes can be compared by eye. */
+/** The text of the file: one tensor a line, so that two recipes can be compared by eye. */
 export function recipeText(recipe: Recipe): string {
   const { quantize, ...head } = recipe;
   if (quantize === undefined) return `${JSON.stringify(head, null, 2)}\n`;
-  const { ranges, ...options } = quantize;
-  const lines = Object.entries(ranges).map(([name, range]) => `      ${JSON.stringify(name)}: ${JSON.stringify(range)}`);
+  const { ranges, bias_corrections, ...options } = quantize;
+  const lists = { ranges, ...(bias_corrections === undefined ? {} : { bias_corrections }) };
   const text = JSON.stringify({ ...head, quantize: options }, null, 2);
-  return `${text.slice(0, text.lastIndexOf('\n  }'))},\n    "ranges": {\n${lines.join(',\n')}\n    }\n  }\n}\n`;
+  const tail = Object.entries(lists).map(([key, list]) => {
+    const lines = Object.entries(list).map(([name, numbers]) => `      ${JSON.stringify(name)}: ${JSON.stringify(numbers)}`);
+    return `,\n    "${key}": {\n${lines.join(',\n')}\n    }`;
+  });
+  return `${text.slice(0, text.lastIndexOf('\n  }'))}${tail.join('')}\n  }\n}\n`;
 }

@@ -148,6 +148,8 @@ export const limits = {
   histogramBinsMax: 2048,
   /** Tensors a recipe may name: a large model of a board has a few thousand. */
   recipeNamesMax: 20_000,
+  /** Numbers a recipe may state for the channels of one tensor: the widest layers have a few thousand. */
+  recipeChannelsMax: 65_536,
   /** Dimensions of a tensor; operators know of 5. */
   onnxRankMax: 16,
   /** Elements of a constant that is computed at compile time, unless it replaces one as large: shapes and indices are far smaller. */
@@ -187,8 +189,10 @@ export const limits = {
   calibrationMs: 60_000,
   /** Wall time the original may take over the held-out samples before the rest of them is left out. */
   heldOutMs: 20_000,
-  /** Into how many parts a model is cut to find those that int8 hurts: each costs a look over the held-out samples. */
-  compileGroups: 20,
+  /** Into how many parts a model is cut to find those that int8 hurts: each costs a look over the samples that choose. */
+  compileParts: 20,
+  /** Beginnings and ends of a model that are tried in float: one batch of candidates. */
+  compileEndsMax: 10,
   /** How many of those parts may go back to float together. */
   compileGrowthMax: 7,
   /** Candidates compared at once: each is a session in one process. */

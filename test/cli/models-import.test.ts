@@ -7,8 +7,8 @@ import * as tf from '@tensorflow/tfjs-core';
 import * as layers from '@tensorflow/tfjs-layers';
 import sharp from 'sharp';
 import { test } from 'tap';
-import { writeModel } from '../../src/compile/onnx/write.js';
 import { nodeOf, tensorOf } from '../../src/compile/onnx/values.js';
+import { writeModel } from '../../src/compile/onnx/write.js';
 import { readCard } from '../../src/registry/card.js';
 import { noise } from '../support/graph-lab.js';
 import { layersFiles } from '../support/tfjs-lab.js';
@@ -55,7 +55,13 @@ async function colourClassifier(folder: string): Promise<void> {
     const [picture, channel] = [Math.floor(i / (16 * 16 * 3)), i % 3];
     return channel === picture % 3 ? 0.8 + 0.1 * value : 0.1 + 0.05 * value;
   });
-  const classes = tf.oneHot(tf.tensor1d(Array.from({ length: count }, (_, i) => i % 3, 'int32'), 'int32'), 3);
+  const classes = tf.oneHot(
+    tf.tensor1d(
+      Array.from({ length: count }, (_, i) => i % 3, 'int32'),
+      'int32',
+    ),
+    3,
+  );
   await model.fit(tf.tensor4d(values, [count, 16, 16, 3]), classes, { epochs: 12, batchSize: 16, verbose: 0, shuffle: false });
   for (const [name, bytes] of await layersFiles(model)) writeFileSync(path.join(folder, name), bytes);
 }
@@ -67,7 +73,9 @@ test("a stranger's classifier from TensorFlow.js is imported as drafted, and see
   await colourClassifier(folder);
   writeFileSync(path.join(home, 'labels.txt'), 'red\ngreen\nblue\n');
   const picture = path.join(home, 'green.png');
-  await sharp({ create: { width: 60, height: 40, channels: 3, background: { r: 20, g: 210, b: 25 } } }).png().toFile(picture);
+  await sharp({ create: { width: 60, height: 40, channels: 3, background: { r: 20, g: 210, b: 25 } } })
+    .png()
+    .toFile(picture);
   const args = ['models', 'import', folder, '--task', 'classify-image', '--labels', 'labels.txt', '--licence', 'CC0-1.0', '--out', 'mine'];
 
   const unasked = await shoal(home, ...args);
@@ -122,7 +130,19 @@ test('a detector nobody described is drafted, mended in a file and imported with
 test('a TFLite file of bytes is imported as such', withModels, async (t) => {
   const home = fresh();
   const file = path.join(shared ?? '', 'models/tflite/ic_resnet_int8.tflite');
-  const { code, stdout, stderr } = await shoal(home, 'models', 'import', file, '--task', 'classify-image', '--yes', '--as', 'things@2.1.0', '--out', 'mine');
+  const { code, stdout, stderr } = await shoal(
+    home,
+    'models',
+    'import',
+    file,
+    '--task',
+    'classify-image',
+    '--yes',
+    '--as',
+    'things@2.1.0',
+    '--out',
+    'mine',
+  );
   t.equal(code, 0, stderr);
   t.match(stdout, /nobody named the 10 classes/);
   const { card } = await readCard(path.join(home, 'mine/things/2.1.0'));

@@ -27,14 +27,15 @@ async function workbench(name: string, folder: string) {
   const samples = await readSampleFolder(folder, task);
   const calibrator = new SessionCalibrator({ task, model, samples: samples.calibration });
   const evaluator = new TaskEvaluator({ task, model, samples: samples.heldOut, memory: async () => 0 });
-  return { model, source: readFileSync(float.path), calibrator, evaluator };
+  const chooser = new TaskEvaluator({ task, model, samples: samples.calibration, memory: async () => 0 });
+  return { model, source: readFileSync(float.path), calibrator, chooser, evaluator };
 }
 
 test('a line reader becomes int8 by a recipe that rebuilds it, and sabotaged quantizers are refused', async (t) => {
-  const { source, calibrator, evaluator } = await workbench('ppocr-rec', await lineCrops(40));
+  const { source, calibrator, chooser, evaluator } = await workbench('ppocr-rec', await lineCrops(40));
   const shares: number[] = [];
   const budget = 0.05;
-  const compiled = await compileModel(source, { calibrator, evaluator, budget, progress: (_, share) => shares.push(share) });
+  const compiled = await compileModel(source, { calibrator, chooser, evaluator, budget, progress: (_, share) => shares.push(share) });
   const [fp32, int8, dynamic] = compiled.variants;
   if (fp32 === undefined || int8 === undefined) throw new Error('a variant is missing');
   t.match(fp32.verdict, { kept: true });

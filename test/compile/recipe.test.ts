@@ -3,8 +3,8 @@ import { test } from 'tap';
 import { readModel } from '../../src/compile/onnx/read.js';
 import { nodeOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
-import { buildVariant, compilerGeneration, parseRecipe, type Recipe, recipeText } from '../../src/compile/recipe.js';
-import { modelOf, weights } from '../support/graph-lab.js';
+import { buildVariant, compilerGeneration, parseRecipe, type QuantizeRecipe, type Recipe, recipeText } from '../../src/compile/recipe.js';
+import { floats, modelOf, weights } from '../support/graph-lab.js';
 
 const source = writeModel(modelOf({ nodes: [nodeOf('Identity', ['x'], ['a']), nodeOf('Relu', ['a'], ['y'])], inputs: { x: [4] } }));
 const recipe: Recipe = {
@@ -108,4 +108,45 @@ test('pixels and dynamic int8 that a model has no place for are refused', (t) =>
     message: /dynamic\.weight_bits/,
   });
   t.end();
+});
+
+test('a quantizing recipe comes back from its text whole, and each of its optional keys changes what is built', (t) => {
+  const convolutions = writeModel(
+    modelOf({
+      nodes: [nodeOf('Conv', ['x', 'a'], ['t']), nodeOf('Conv', ['t', 'b'], ['y'])],
+      constants: { a: floats([0.01, 0.02, 1, 2, 5, 5], [3, 2, 1, 1]), b: weights([2, 3, 1, 1], 3) },
+      inputs: { x: [1, 2, 4, 4] },
+    }),
+  );
+  const plain: Recipe = {
+    ...recipe,
+    source_sha256: createHash('sha256').update(convolutions).digest('hex'),
+    quantize: { weight_bits: 8, float_nodes: [], ranges: { x: [-1, 1], t: [-2, 2], y: [-2.5, 2] } },
+  };
+  const all = [plain, withMore({ bias_corrections: { t: [0.01, -0.02, 0.5] } }), withMore({ equalize: true })];
+  const built = all.map((each) => {
+    const text = recipeText(each);
+    t.strictSame(parseRecipe(text, 'int8.recipe.json'), each);
+    t.equal(recipeText(parseRecipe(text, 'int8.recipe.json')), text);
+    return Buffer.from(buildVariant(convolutions, each)).toString('base64');
+  });
+  t.equal(new Set(built).size, 3, 'three different models');
+  t.strictSame(
+    built,
+    all.map((each) => Buffer.from(buildVariant(convolutions, each)).toString('base64')),
+    'the same ones again',
+  );
+  t.throws(() => parseRecipe(JSON.stringify(withMore({ bias_corrections: { t: [] } })), 'r.json'), {
+    code: 'MODEL_INVALID',
+    message: /bias_corrections\.t/,
+  });
+  t.throws(() => buildVariant(convolutions, withMore({ bias_corrections: { t: [1] } })), {
+    code: 'MODEL_INVALID',
+    message: /1 bias corrections for "t"/,
+  });
+  t.end();
+
+  function withMore(more: Partial<QuantizeRecipe>): Recipe {
+    return { ...plain, quantize: { ...(more.equalize ? { equalize: true } : {}), ...(plain.quantize as QuantizeRecipe), ...more } };
+  }
 });

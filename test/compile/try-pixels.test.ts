@@ -57,7 +57,7 @@ async function tried(given: Record<string, Given>, variants: readonly CompiledVa
     return candidates.map(({ name }) => evaluationOf(given[name] ?? { run: 10, prepare: 2 }, name));
   };
   const calibrator = { run: () => Promise.reject(new Error('nothing is left to calibrate')) };
-  const tools = { calibrator, evaluator: { evaluate }, budget: 0.01, pixels: from, progress: () => {} };
+  const tools = { calibrator, chooser: { evaluate }, evaluator: { evaluate }, budget: 0.01, pixels: from, progress: () => {} };
   return { asked, found: await tryPixels({ source, head, fused, tools }, variants, 0.9) };
 }
 

@@ -106,7 +106,7 @@ async function compileAdded(context: ModelsContext, ref: string, samples: string
   const file = setting.registry.find(ref)?.variants[0]?.path;
   if (file === undefined) throw new ShoalError('MODEL_MISSING', `${ref} is gone again`);
   const json = options.json === undefined ? {} : { json: options.json };
-  await compileFile(context, file, { calibrate: samples, out: folderForNew(setting.paths), ...json });
+  await compileFile(context, file, { calibrate: samples, out: folderForNew(setting.paths), effort: 'normal', ...json });
 }
 
 function tuneOptionsOf({ config, stateDir, json }: AddOptions): TuneOptions {

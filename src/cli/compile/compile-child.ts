@@ -49,11 +49,14 @@ async function compile(request: CompileRequest): Promise<CompileOutcome> {
   const memory: EvaluatorSetup['memory'] = (candidate, feeds) =>
     measureMemory({ model: asVariant(model, candidate), bytes: candidate.model, feeds }, silent);
   const evaluator = new TaskEvaluator({ task, model, samples: folder.heldOut, memory, onSample });
+  const chooser = new TaskEvaluator({ task, model, samples: folder.calibration, memory: async () => 0, onSample });
   const compiled = await compileModel(source, {
     calibrator,
+    chooser,
     evaluator,
     budget: request.maxLoss,
     pixels: task.pixels?.(model) ?? null,
+    thorough: request.thorough,
     progress: (message, part) => {
       [step, share] = [message, readingShare + part * (1 - readingShare)];
       tell(step, '', share);

@@ -4,7 +4,7 @@
  * Guarantees: nothing is written before everything is measured, and then in one rename; an interruption at any moment leaves the folder
  * of models as it was and no process behind. Installs nothing: what is made is used when a configuration names it.
  */
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { runtimeVersion } from '../../engine/runtime-version.js';
 import { readNature } from '../../ops/board.js';
 import { createLog } from '../../ops/log.js';
@@ -42,6 +42,11 @@ export function compileCommand(context: ModelsPlaceContext): Command {
     .option('--as <name@version>', 'what the new model is called; as its card says, with "-compiled" for an installed one')
     .option('--out <folder>', 'folder of models that gets <name>/<version>/', 'compiled')
     .option('--max-loss <percent>', 'errors a variant may make more than the original, in percent of what is counted', percent)
+    .addOption(
+      new Option('--effort <effort>', 'thorough searches a second time with equalized channels, which takes about twice as long')
+        .choices(['normal', 'thorough'])
+        .default('normal'),
+    )
     .option('--json', 'print what was measured as JSON')
     .addHelpText('after', help)
     .action((file: string, options: CompileOptions) => compileFile(context, file, options));
@@ -88,7 +93,14 @@ async function measure(
 ): Promise<CompileOutcome> {
   const line = new ProgressLine(context.stderr);
   const maxLoss = options.maxLoss ?? plan.task.metric.budget;
-  const request = { file: plan.file, samples: options.calibrate, task: plan.task.name, model: plan.description.facts, maxLoss };
+  const request = {
+    file: plan.file,
+    samples: options.calibrate,
+    task: plan.task.name,
+    model: plan.description.facts,
+    maxLoss,
+    thorough: options.effort === 'thorough',
+  };
   try {
     return await runCompile(request, (progress) => line.show(progress), signal, createLog({ level: 'error', format: 'text' }));
   } finally {

@@ -15,6 +15,7 @@ export interface CompileRequest {
   readonly model: ModelFacts;
   /** Errors per thing counted, more than the original's. */
   readonly maxLoss: number;
+  readonly thorough: boolean;
 }
 
 const amount = z.number().nonnegative();

@@ -20,6 +20,7 @@ export interface CompileOptions {
   readonly as?: string;
   readonly out: string;
   readonly maxLoss?: number;
+  readonly effort: 'normal' | 'thorough';
   readonly json?: true;
 }
 

@@ -12,6 +12,7 @@ import { dataType, type OnnxModel } from '../onnx/model.js';
 import { nodeOf } from '../onnx/values.js';
 import { writeModel } from '../onnx/write.js';
 import type { Range } from './affine.js';
+import { ChannelMeans, type Means } from './channel-means.js';
 import { Histogram } from './histogram.js';
 import { leastErrorRange } from './least-error.js';
 import { mayBeInt8 } from './operators.js';
@@ -26,23 +27,32 @@ export type RangeMethod =
 
 export type Histograms = ReadonlyMap<string, Histogram>;
 
+export interface Observed {
+  readonly histograms: Histograms;
+  /** Of the tensors that convolutions read. */
+  readonly means: Means;
+}
+
 /** Runs a simplified model over the calibration samples. Throws what the calibrator throws, and MODEL_INVALID when nothing came. */
-export async function observe(model: OnnxModel, calibrator: Calibrator): Promise<Histograms> {
+export async function observe(model: OnnxModel, calibrator: Calibrator): Promise<Observed> {
+  const read = new Set(model.graph.nodes.filter(({ op }) => op === 'Conv').map(({ inputs }) => inputs[0]));
+  const means = new ChannelMeans();
   const wanted = tensorsToObserve(model);
   const histograms = new Map<string, Histogram>();
   await calibrator.run(writeModel(exposing(model, wanted)), (tensors) => {
     for (const [name, output] of wanted) {
-      const data = tensors[output]?.data;
-      if (!(data instanceof Float32Array)) continue;
+      const tensor = tensors[output];
+      if (tensor === undefined || !(tensor.data instanceof Float32Array)) continue;
       const histogram = histograms.get(name) ?? new Histogram();
       histograms.set(name, histogram);
-      histogram.add(data);
+      histogram.add(tensor.data);
+      if (read.has(name)) means.add(name, tensor);
     }
   });
   if (histograms.size === 0) {
     throw new ShoalError('MODEL_INVALID', 'the calibration saw no float tensor: no sample ran, or the model has no operator to quantize');
   }
-  return histograms;
+  return { histograms, means: means.means() };
 }
 
 /** Tensors that int8 operators read or make, constants left out, each with the output that shows it. */

@@ -4,6 +4,7 @@
  * Guarantees: a convolution takes bytes and gives bytes; a matrix product takes bytes and gives float, since what follows it in the
  * models of a board (normalization, softmax) is float, and the runtime has a kernel that does both.
  */
+import { ShoalError } from '../../core/errors.js';
 import type { OnnxNode } from '../onnx/model.js';
 import { floatOf, intOf } from '../onnx/values.js';
 import type { Int8Writer, View } from './int8-writer.js';
@@ -18,9 +19,18 @@ export function convolution(writer: Int8Writer, node: OnnxNode): boolean {
   const view = bias === null ? undefined : writer.quantized(input);
   if (bias === null || view === undefined) return false;
   const dims = writer.graph.constant(weightName)?.dims ?? [];
-  const whole = withOffset(bias, weights, dims[0] ?? 1, view);
+  const corrected = withCorrection(bias, dims[0] ?? 1, writer.options.biasCorrections?.get(output), output);
+  const whole = withOffset(corrected, weights, dims[0] ?? 1, view);
   const parameters = linear(writer, view, { name: weightName ?? '', values: weights, dims, axis: 0, bias: whole });
   return writer.emitQuantized(node, [writer.dequantize(view), ...parameters], output);
+}
+
+/** Throws MODEL_INVALID for corrections that are not one an output channel. */
+function withCorrection(bias: Float32Array, channels: number, correction: readonly number[] | undefined, output: string): Float32Array {
+  if (correction !== undefined && correction.length !== channels) {
+    throw new ShoalError('MODEL_INVALID', `${correction.length} bias corrections for "${output}", expected ${channels}, one a channel`);
+  }
+  return correction === undefined ? bias : Float32Array.from(correction, (value, channel) => (bias[channel] ?? 0) + value);
 }
 
 /** What the view lacks is the same everywhere, so it is the bias's. Beside the border this is off by less than a byte's worth. */

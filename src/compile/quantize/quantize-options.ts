@@ -8,4 +8,6 @@ export interface QuantizeOptions {
   readonly ranges: ReadonlyMap<string, Range>;
   /** Nodes to leave float, by their first output. */
   readonly floatNodes: ReadonlySet<string>;
+  /** What is added to the bias of a convolution, a number an output channel, by the name of its output. */
+  readonly biasCorrections?: ReadonlyMap<string, readonly number[]>;
 }

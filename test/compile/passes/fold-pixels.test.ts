@@ -163,7 +163,8 @@ test('the bundled detector marks the same pixels from bytes, in float and in int
     const outputs = await runModel(model, planes());
     look(outputs as unknown as Tensors, 0);
   };
-  const ranges = rangesBy({ name: 'percentile', share: 0.9999 }, await observe(readModel(float), { run: see }));
+  const { histograms } = await observe(readModel(float), { run: see });
+  const ranges = rangesBy({ name: 'percentile', share: 0.9999 }, histograms);
   const int8 = (fold: boolean): OnnxModel => {
     const model = readModel(float);
     if (fold) foldPixels(new Graph(model), imagenet, new Set());
