@@ -67,12 +67,14 @@ async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> 
   return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
+/** Tasks that add nothing for a person: they find what another reads, or tell more of what another finds. */
+const onRequest = new Set(['detect-text', 'classify-orientation', 'landmark-face']);
+
 function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
   if (pipeline !== undefined) return pick(configured, pipeline);
   if (configured !== undefined) return configured;
-  // A task that only finds what another reads has nothing to add to it.
-  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && name !== 'detect-text' && name !== 'classify-orientation');
+  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && !onRequest.has(name));
   return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
 }
 
@@ -92,7 +94,9 @@ function taskPipeline(parts: Parts, name: string): Pipelines {
   const stage = { task: name, as: 'answer', options: task.options.parse({}) as Record<string, unknown> };
   const report = { trace: 'summary' as const };
   if (!task.takesEach) return { [name]: { from: [], stages: [stage], report, priority: 5 } };
-  const finder = parts.tasks.find((candidate) => candidate.name === 'detect-text');
-  const first = { task: 'detect-text', as: 'regions', options: finder?.options.parse({}) as Record<string, unknown> };
+  const finder = parts.tasks.find((candidate) => candidate.name === task.looksAt);
+  if (finder === undefined)
+    throw new ShoalError('SHOAL_INTERNAL', `the task ${name} takes each, and ${task.looksAt ?? 'no task'} finds what it looks at`);
+  const first = { task: finder.name, as: 'regions', options: finder.options.parse({}) as Record<string, unknown> };
   return { [name]: { from: [], stages: [first, { ...stage, each: 'regions' }], report, priority: 5 } };
 }
