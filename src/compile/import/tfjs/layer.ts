@@ -66,10 +66,11 @@ export class Layer {
     return [h, w];
   }
 
-  /** A list of whole numbers, where null stands for a free dimension, -1. */
+  /** A list of whole numbers, or one alone; null stands for a free dimension, -1. */
   numbers(key: string): number[] | null {
     const found = this.#get(key);
     if (found === undefined || found === null) return null;
+    if (typeof found === 'number') return [found];
     if (!Array.isArray(found) || !found.every((dim) => dim === null || Number.isInteger(dim)))
       throw new Unsuited(`its ${key} is not a list of numbers`);
     return found.map((dim) => (dim === null ? -1 : Number(dim)));

@@ -202,7 +202,6 @@ const table: Readonly<Record<string, Operator>> = {
     ['Abs', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round'].map((op) => [op, plain(op)]),
   ),
   ...Object.fromEntries(['Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Sqrt', 'Tan', 'Tanh'].map((op) => [op, plain(op)])),
-  Inv: plain('Reciprocal'),
   LogicalNot: plain('Not'),
   Relu6: on((builder, value) => clip(builder, value, 0, 6)),
   LeakyRelu: on((builder, value, _, node) => activate(builder, value, 'leakyrelu', { alpha: node.float('alpha', 0.2) })),
@@ -302,6 +301,8 @@ const table: Readonly<Record<string, Operator>> = {
   GatherV2: picked,
   GatherNd: on((builder, value, inputs) => gatherMany(builder, value, need(inputs, 1))),
 };
+
+export const operatorNames: readonly string[] = Object.keys(table);
 
 /** Throws Unsuited for an operator that is not known. */
 export function operatorOf(op: string): Operator {
