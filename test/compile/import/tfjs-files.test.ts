@@ -139,6 +139,9 @@ test('what is not known is refused by the name of its node', (t) => {
     refused(graph(node('y', 'Relu', ['nobody'])), /node "y" uses "nobody", which is not there/),
     refused(graph(node('y', 'AddV2', ['x', 's'])), /it combines float32 with int32/),
     refused(graph(node('y', 'Cast', ['x'], { DstT: type('DT_STRING') })), /its data type is DT_STRING/),
+    refused(graph(node('y', 'Relu', ['n'])), /node "y" \(Relu\): it is not defined for int32/),
+    refused(graph(node('y', 'LogicalAnd', ['x', 'x'])), /it is not defined for float32/),
+    refused(graph(node('y', 'GatherV2', ['x', 'x', 's'])), /its places are float32/),
     refused(graph(node('y', 'Softmax', ['x'], { axis: int(1) }), node('y', 'Relu', ['x'])), /two nodes are called "y"/),
     refused(graph(node('y', 'Unpack', ['x'], { axis: { i: 'many' } })), /its attribute axis cannot be read/),
     refused(graph(node('m', 'Merge', ['x', 'n']), node('y', 'Relu', ['m'])), /node "m" \(Merge\): this operator is not known/),
@@ -158,6 +161,7 @@ test('a damaged or hostile file is refused at once', (t) => {
   const weight = (change: object) => json(({ weightsManifest }) => Object.assign(weightsManifest[0]?.weights[0] ?? {}, change));
   const text = (content: string): Files => new Map([['model.json', new TextEncoder().encode(content)]]);
   const many = (count: number) => graph(...Array.from({ length: count }, (_, i) => node(`n${i}`, 'Relu', [i === 0 ? 'x' : `n${i - 1}`])));
+  const unpacked = Array.from({ length: 200 }, (_, i) => node(`u${i}`, 'Unpack', ['z']));
   const huge = numbers(30_000, 30_000, 30_000);
   const cases = [
     refused(new Map(), /the file model\.json was not given/),
@@ -172,7 +176,19 @@ test('a damaged or hostile file is refused at once', (t) => {
     refused(weight({ name: 'n' }), /two weights are called "n"/),
     refused(weight({ name: 'v' }), /"w" \(Const\): the weights have no value/),
     refused(many(limits.importNodesMax), /modelTopology|node: /),
-    refused(graphFiles([x, node('y', 'Fill', ['huge', 'f'])], { huge, f: one(1) }), /it makes a constant of/),
+    refused(graphFiles([x, node('y', 'Fill', ['huge', 'f'])], { huge, f: one(1) }), /it has the shape \[30000, 30000, 30000\]/),
+    refused(
+      graph(
+        placeholder('z', [1000, 2]),
+        ...unpacked,
+        node(
+          'y',
+          'Pack',
+          unpacked.map(({ name }) => name),
+        ),
+      ),
+      /more than 100000/,
+    ),
     refused(graphFiles([placeholder('x', [2 ** 20, 2 ** 20, 2 ** 20]), node('y', 'Relu', ['x'])], {}), /it has the shape/),
     refused(
       graphFiles([placeholder('x', [1, 1_000_000]), node('u', 'Unpack', ['x'], { axis: int(1) }), node('y', 'Relu', ['u'])], {}),

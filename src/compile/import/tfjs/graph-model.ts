@@ -50,6 +50,7 @@ class GraphImport {
   readonly #weights: ReadonlyMap<string, Value>;
   readonly #builder = new Builder();
   readonly #done = new Map<string, readonly Value[]>();
+  #values = 0;
   /** What is asked for, by the name it gets. */
   readonly #outputs: ReadonlyMap<string, Reference>;
   /** Where the graph begins: node to name. */
@@ -124,7 +125,7 @@ class GraphImport {
       const inputs = this.#shapes.has(name) ? [] : node.inputs;
       const needed = inputs.map((input) => referenceOf(input).node).filter((input) => !this.#done.has(input));
       if (needed.length === 0) {
-        this.#done.set(
+        this.#keep(
           name,
           named(name, node.op, () => this.#convert(node)),
         );
@@ -133,8 +134,14 @@ class GraphImport {
       if (open.has(name)) throw invalid(`node "${name}" (${node.op}) is part of a loop; give outputs before it, or inputs after it`);
       open.add(name);
       path.push(...needed);
-      if (path.length > limits.importNodesMax * 16) throw invalid('its nodes use each other more often than they can be followed');
+      if (path.length > limits.importTensorsMax * 8) throw invalid('its nodes use each other more often than they can be followed');
     }
+  }
+
+  #keep(name: string, values: readonly Value[]): void {
+    this.#values += values.length;
+    if (this.#values > limits.importTensorsMax) throw invalid(`it has more than ${limits.importTensorsMax} tensors`);
+    this.#done.set(name, values);
   }
 
   #convert(node: GraphNode): readonly Value[] {

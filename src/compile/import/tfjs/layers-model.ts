@@ -101,7 +101,9 @@ class LayersImport {
     if (depth > limits.importDepthMax) throw invalid(`it has models within models, more than ${limits.importDepthMax} deep`);
     if (functional.has(model.class_name)) return this.#functional(model, inputs, depth);
     let values = inputs;
-    for (const layer of sequentialLayers(model)) {
+    const layers = sequentialLayers(model);
+    this.#count(layers.length);
+    for (const layer of layers) {
       if (layer.class_name !== 'InputLayer') values = this.#layer(layer, values, depth);
     }
     return values;
@@ -109,6 +111,7 @@ class LayersImport {
 
   #functional(model: RawModel, inputs: readonly Value[], depth: number): readonly Value[] {
     const { layers, input_layers, output_layers } = parsed(functionalSchema, model.config);
+    this.#count(layers.length);
     const done = new Map<string, Value>();
     for (const [i, [name]] of input_layers.entries()) {
       const value = inputs[i];
@@ -138,9 +141,14 @@ class LayersImport {
     });
   }
 
+  /** A model that is called again is read again: it counts again. */
+  #count(layers: number): void {
+    this.#layers += layers;
+    if (this.#layers > limits.importNodesMax) throw invalid(`it has more than ${limits.importNodesMax} layers`);
+  }
+
   #layer(raw: RawLayer, inputs: readonly Value[], depth: number): readonly Value[] {
     const name = nameOf(raw);
-    if (++this.#layers > limits.importNodesMax) throw invalid(`it has more than ${limits.importNodesMax} layers`);
     if (isModel(raw)) return this.#model(modelOf(raw), inputs, depth + 1);
     this.#builder.startNode(name);
     return [
