@@ -70,12 +70,14 @@ async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> 
   return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
+/** Tasks that add nothing for a person: they find what another reads, or tell more of what another finds. */
+const onRequest = new Set(['detect-text', 'classify-orientation', 'landmark-face']);
+
 function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
   if (pipeline !== undefined) return pick(configured, pipeline);
   if (configured !== undefined) return configured;
-  // A task that only finds what another reads has nothing to add to it.
-  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && name !== 'detect-text' && name !== 'classify-orientation');
+  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && !onRequest.has(name));
   return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
 }
 

@@ -165,8 +165,10 @@ export const limits = {
   importFilesMax: 256,
   /** What an import may write (bytes): weights are stored as bytes and become four each, and a graph may use one in many places. */
   importWeightBytesMax: 512 * 1024 * 1024,
-  /** Parts one operator may cut a tensor into, or numbers of one that is computed while importing: shapes and axes are far smaller. */
-  importPartsMax: 4096,
+  /** Parts one operator may cut a tensor into or join, and numbers of one that is computed while importing: shapes and axes are far smaller. */
+  importPartsMax: 1024,
+  /** Tensors, and ONNX nodes, that a model to be imported may become: an operator becomes one to five. */
+  importTensorsMax: 100_000,
   /** Models within models, as transfer learning makes them: two or three. */
   importDepthMax: 8,
 

@@ -9,6 +9,8 @@ import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
 import { embedImage } from './embed-image.js';
 import { estimateHeadPose } from './estimate-head-pose.js';
+import { estimatePose } from './estimate-pose.js';
+import { landmarkFace } from './landmark-face.js';
 import { readText } from './read-text.js';
 
 export const tasks: readonly Task[] = [
@@ -21,5 +23,7 @@ export const tasks: readonly Task[] = [
   detectText,
   embedImage,
   estimateHeadPose,
+  estimatePose,
+  landmarkFace,
   readText,
 ];

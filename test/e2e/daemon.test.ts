@@ -184,7 +184,7 @@ test('infer runs every task that can read a file, one of them, or what a configu
       .split('\n')
       .map((line) => JSON.parse(line) as Payload);
   };
-  t.same((await infer()).map(({ pipeline }) => pipeline).sort(), ['detect-faces', 'read-text']);
+  t.same((await infer()).map(({ pipeline }) => pipeline).sort(), ['detect-faces', 'estimate-pose', 'read-text']);
   const configured = await infer('--config', 'deploy/shoal.yaml');
   t.same(
     configured.map(({ pipeline, outcome }) => [pipeline, outcome]),

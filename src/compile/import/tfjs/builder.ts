@@ -90,7 +90,7 @@ export class Builder {
   emitMany(op: string, inputs: readonly string[], attributes: Attributes, outputs: number): string[] {
     const names = Array.from({ length: outputs }, () => this.#fresh());
     this.#nodes.push(nodeOf(op, inputs, names, attributes));
-    if (this.#nodes.length > limits.importNodesMax * 4) throw invalid(`it becomes more than ${limits.importNodesMax * 4} ONNX nodes`);
+    if (this.#nodes.length > limits.importTensorsMax) throw invalid(`it becomes more than ${limits.importTensorsMax} ONNX nodes`);
     return names;
   }
 

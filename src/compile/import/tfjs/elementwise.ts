@@ -13,13 +13,32 @@ export function unary(
   attributes: Parameters<Builder['emit']>[2] = {},
   more: readonly string[] = [],
 ): Value {
+  requireType(value, unaryTypes[op] ?? ['float32']);
   const layout = builder.layoutOf(value);
   return builder.value(value.shape, value.type, layout, builder.emit(op, [builder.tensor(value, layout), ...more], attributes));
+}
+
+/** What the operators of set 13 take, where it is not float32 alone. */
+const unaryTypes: Readonly<Record<string, readonly ElementType[]>> = {
+  Abs: ['float32', 'int32'],
+  Neg: ['float32', 'int32'],
+  Sign: ['float32', 'int32'],
+  Not: ['bool'],
+};
+const binaryTypes: Readonly<Record<string, readonly ElementType[]>> = {
+  And: ['bool'],
+  Or: ['bool'],
+  Equal: ['float32', 'int32', 'bool'],
+};
+
+function requireType({ type }: Value, allowed: readonly ElementType[]): void {
+  if (!allowed.includes(type)) throw new Unsuited(`it is not defined for ${type}`);
 }
 
 /** An ONNX operator of two inputs with broadcasting; `type` is that of what comes out. */
 export function binary(builder: Builder, op: string, a: Value, b: Value, type: ElementType = a.type): Value {
   if (a.type !== b.type) throw new Unsuited(`it combines ${a.type} with ${b.type}`);
+  requireType(a, binaryTypes[op] ?? ['float32', 'int32']);
   const shape = broadcast(a.shape, b.shape);
   const folded = fold(op, a, b, shape);
   if (folded !== null) return folded;
@@ -155,11 +174,13 @@ const plainActivations: Readonly<Record<string, string>> = {
 
 /** Softmax or LogSoftmax over the last axis. */
 export function softmax(builder: Builder, value: Value, op: 'Softmax' | 'LogSoftmax'): Value {
+  requireType(value, ['float32']);
   return builder.value(value.shape, value.type, 'nhwc', builder.emit(op, [builder.tensor(value)], { axis: -1 }));
 }
 
 /** `condition ? a : b`, element by element. */
 export function select(builder: Builder, condition: Value, a: Value, b: Value): Value {
+  if (a.type !== b.type) throw new Unsuited(`it chooses between ${a.type} and ${b.type}`);
   const shape = broadcast(broadcast(a.shape, b.shape), condition.shape);
   const inputs = [castTo(builder, condition, 'bool'), a, b].map((value) => builder.tensor(value));
   return builder.value(shape, a.type, 'nhwc', builder.emit('Where', inputs));

@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { limits } from '../../../core/limits.js';
 import type { OnnxModel } from '../../onnx/model.js';
 import { Builder } from './builder.js';
-import { Layer } from './layer.js';
+import { Layer, LayerWeights } from './layer.js';
 import { convertLayer } from './layers.js';
 import { invalid, named, Unsuited } from './unsuited.js';
 import type { ElementType, Value } from './value.js';
@@ -46,12 +46,12 @@ export function importLayers(model: RawModel, weights: ReadonlyMap<string, Value
 }
 
 class LayersImport {
-  readonly #weights: ReadonlyMap<string, Value>;
+  readonly #weights: LayerWeights;
   readonly #builder = new Builder();
   #layers = 0;
 
   constructor(weights: ReadonlyMap<string, Value>) {
-    this.#weights = weights;
+    this.#weights = new LayerWeights(weights);
   }
 
   run(model: RawModel): OnnxModel {
@@ -101,7 +101,9 @@ class LayersImport {
     if (depth > limits.importDepthMax) throw invalid(`it has models within models, more than ${limits.importDepthMax} deep`);
     if (functional.has(model.class_name)) return this.#functional(model, inputs, depth);
     let values = inputs;
-    for (const layer of sequentialLayers(model)) {
+    const layers = sequentialLayers(model);
+    this.#count(layers.length);
+    for (const layer of layers) {
       if (layer.class_name !== 'InputLayer') values = this.#layer(layer, values, depth);
     }
     return values;
@@ -109,6 +111,7 @@ class LayersImport {
 
   #functional(model: RawModel, inputs: readonly Value[], depth: number): readonly Value[] {
     const { layers, input_layers, output_layers } = parsed(functionalSchema, model.config);
+    this.#count(layers.length);
     const done = new Map<string, Value>();
     for (const [i, [name]] of input_layers.entries()) {
       const value = inputs[i];
@@ -138,9 +141,14 @@ class LayersImport {
     });
   }
 
+  /** A model that is called again is read again: it counts again. */
+  #count(layers: number): void {
+    this.#layers += layers;
+    if (this.#layers > limits.importNodesMax) throw invalid(`it has more than ${limits.importNodesMax} layers`);
+  }
+
   #layer(raw: RawLayer, inputs: readonly Value[], depth: number): readonly Value[] {
     const name = nameOf(raw);
-    if (++this.#layers > limits.importNodesMax) throw invalid(`it has more than ${limits.importNodesMax} layers`);
     if (isModel(raw)) return this.#model(modelOf(raw), inputs, depth + 1);
     this.#builder.startNode(name);
     return [
@@ -172,7 +180,7 @@ function nameOf({ name, config, class_name }: RawLayer): string {
 function inputOf(layer: RawLayer): { name: string; shape: number[]; type: ElementType } {
   const name = layer.class_name === 'InputLayer' ? nameOf(layer) : 'input';
   return named(name, layer.class_name, () => {
-    const reader = new Layer(name, layer.class_name, layer.config, new Map());
+    const reader = new Layer(name, layer.class_name, layer.config, new LayerWeights(new Map()));
     const stated = reader.numbers('batch_input_shape') ?? reader.numbers('batch_shape');
     if (stated === null) throw new Unsuited('its input shape is not stated');
     const shape = stated.map((dim, i) => (i === 0 ? 1 : dim));

@@ -62,7 +62,7 @@ const conv2dTranspose: LayerWork = (builder, value, layer) => {
 };
 
 const batchNormalization: LayerWork = (builder, value, layer) => {
-  const axis = layer.numbers('axis') ?? [layer.number('axis', -1)];
+  const axis = layer.numbers('axis') ?? [-1];
   if (axisOf(axis[0] ?? -1, value.shape.length) !== value.shape.length - 1)
     throw new Unsuited('it normalizes along another axis than the last');
   const mean = layer.weight('moving_mean');
@@ -202,6 +202,8 @@ const table: Readonly<Record<string, LayerWork>> = {
   Concatenate: (builder, _, layer, all) => concatenate(builder, all, layer.number('axis', -1)),
   Rescaling: rescaling,
 };
+
+export const layerNames: readonly string[] = Object.keys(table);
 
 export function convertLayer(builder: Builder, layer: Layer, inputs: readonly Value[]): Value {
   const work = Object.hasOwn(table, layer.kind) ? table[layer.kind] : undefined;

@@ -5,6 +5,7 @@
  *
  * Source: the op lists of tfjs-converter 4.22 (src/operations/op_list), which says what each input and attribute is.
  */
+import { limits } from '../../../core/limits.js';
 import type { Builder } from './builder.js';
 import { castTo } from './builder.js';
 import { activate, binary, clip, floorDivide, floorModulo, prelu, select, softmax, unary } from './elementwise.js';
@@ -15,7 +16,7 @@ import { concatenate, expand, pad, paddingPairs, reshape, slice, split, squeeze,
 import { convolve, convolveDepthwise, convolveTransposed, normalize, type Padding, pool, type Window } from './spatial.js';
 import { stridedSlices } from './strided-slice.js';
 import { Unsuited } from './unsuited.js';
-import { constantOf, count, type ElementType, integers, numbersOf, type Value } from './value.js';
+import { checkedShape, constantOf, count, type ElementType, integers, numbersOf, type Value } from './value.js';
 
 /** Answers the node's outputs, the first first. */
 export type Operator = (builder: Builder, node: GraphNode, inputs: readonly Value[]) => Value | readonly Value[];
@@ -156,19 +157,15 @@ const stridedCut: Operator = on((builder, value, inputs, node) => {
   return reshape(builder, slice(builder, value, slices), shape);
 });
 
-const fill: Operator = (_, node, inputs) => {
-  const [shape, value] = node.op === 'Fill' ? [numbersOf(inputs[0], 'shape'), need(inputs, 1)] : [need(inputs, 0).shape, need(inputs, 0)];
-  const number = node.op === 'Fill' ? (numbersOf(value, 'value')[0] ?? 0) : node.op === 'OnesLike' ? 1 : 0;
-  if (!(count(shape) <= 1 << 20)) throw new Unsuited(`it makes a constant of ${count(shape)} elements`);
-  const length = count(shape);
-  return constantOf(
-    value.type === 'float32'
-      ? new Float32Array(length).fill(number)
-      : value.type === 'int32'
-        ? new Int32Array(length).fill(number)
-        : new Uint8Array(length).fill(number),
-    shape,
-  );
+const fill: Operator = (builder, node, inputs) => {
+  const like = node.op !== 'Fill';
+  const [shape, value] = like ? [need(inputs, 0).shape, need(inputs, 0)] : [numbersOf(inputs[0], 'shape'), need(inputs, 1)];
+  const number = like ? Number(node.op === 'OnesLike') : (numbersOf(value, 'value')[0] ?? 0);
+  const one = castTo(builder, constantOf(Float32Array.of(number), []), value.type);
+  if (count(checkedShape(shape)) === 1) return reshape(builder, one, shape);
+  const known = shape.length === 1 && value.type === 'int32' && count(shape) <= limits.importPartsMax;
+  if (known) return integers(Array<number>(count(shape)).fill(number));
+  return builder.value(shape, value.type, 'nhwc', builder.emit('Expand', [builder.tensor(one), builder.integers(shape)]));
 };
 
 const chosen: Operator = on((builder, condition, inputs, node) => {
@@ -202,7 +199,6 @@ const table: Readonly<Record<string, Operator>> = {
     ['Abs', 'Ceil', 'Cos', 'Elu', 'Erf', 'Exp', 'Floor', 'Log', 'Neg', 'Reciprocal', 'Relu', 'Round'].map((op) => [op, plain(op)]),
   ),
   ...Object.fromEntries(['Selu', 'Sigmoid', 'Sign', 'Sin', 'Softplus', 'Sqrt', 'Tan', 'Tanh'].map((op) => [op, plain(op)])),
-  Inv: plain('Reciprocal'),
   LogicalNot: plain('Not'),
   Relu6: on((builder, value) => clip(builder, value, 0, 6)),
   LeakyRelu: on((builder, value, _, node) => activate(builder, value, 'leakyrelu', { alpha: node.float('alpha', 0.2) })),
@@ -302,6 +298,8 @@ const table: Readonly<Record<string, Operator>> = {
   GatherV2: picked,
   GatherNd: on((builder, value, inputs) => gatherMany(builder, value, need(inputs, 1))),
 };
+
+export const operatorNames: readonly string[] = Object.keys(table);
 
 /** Throws Unsuited for an operator that is not known. */
 export function operatorOf(op: string): Operator {

@@ -55,13 +55,19 @@ export function topK(builder: Builder, value: Value, k: number): [Value, Value] 
 }
 
 export function gather(builder: Builder, value: Value, places: Value, axis: number): Value {
+  requirePlaces(places);
   const at = axisOf(axis, value.shape.length);
   const shape = [...value.shape.slice(0, at), ...places.shape, ...value.shape.slice(at + 1)];
   return builder.value(shape, value.type, 'nhwc', builder.emit('Gather', [builder.tensor(value), builder.tensor(places)], { axis: at }));
 }
 
+function requirePlaces({ type }: Value): void {
+  if (type !== 'int32') throw new Unsuited(`its places are ${type}`);
+}
+
 /** The last dimension of `places` is a place in the first dimensions of `value`. */
 export function gatherMany(builder: Builder, value: Value, places: Value): Value {
+  requirePlaces(places);
   const depth = places.shape.at(-1) ?? 0;
   if (depth < 1 || depth > value.shape.length) throw new Unsuited(`places of ${depth} numbers in ${value.shape.length} dimensions`);
   const shape = [...places.shape.slice(0, -1), ...value.shape.slice(depth)];
