@@ -369,7 +369,7 @@ export interface Task<Options = unknown> {
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
   /** The task whose observations it looks at where nobody says otherwise; without it, the whole capture. */
-  readonly follows?: string;
+  readonly looksAt?: string;
   readonly options: z.ZodType<Options>;
   /** What decides whether a variant is as good as another. */
   readonly metric: TaskMetric;

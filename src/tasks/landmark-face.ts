@@ -52,7 +52,7 @@ export const landmarkFace: Task<LandmarkFaceOptions> = {
   summary: 'Says where eyes, brows, nose, mouth and chin of a face are.',
   reads: 'image',
   takesEach: true,
-  follows: 'detect-faces',
+  looksAt: 'detect-faces',
   options,
   metric: misplacedPoints,
   fit(model) {
