@@ -218,3 +218,13 @@ test('a capture that is no image is refused', async (t) => {
     { code: 'CAPTURE_UNSUPPORTED' },
   );
 });
+
+test('what a model sees in the padding alone is left out', async (t) => {
+  const facts = model([1, 2, 6], { decoder: 'anchor-free', objectness: false, fit: 'letterbox', align: 'start' });
+  const rows = [60, 16, 6, 8, 0.9, 0, 16, 16, 8, 8, 0.8, 0];
+  const found = await find(facts, { out: floatTensor([1, 2, 6], rows) }, {}, [32, 32]);
+  t.same(
+    found.map(({ score }) => score),
+    [0.8],
+  );
+});

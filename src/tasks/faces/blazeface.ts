@@ -9,7 +9,7 @@ import type { ModelFacts } from '../../core/model.js';
 import type { Point } from '../../core/result.js';
 import { floats } from '../../core/tensor.js';
 import { unfit } from '../model-params.js';
-import type { Frame } from '../pixels.js';
+import { asBytes, type Frame } from '../pixels.js';
 import { type Candidate, commonParams, type FaceDecoder } from './decoder.js';
 
 export const blazefaceParams = z.strictObject({
@@ -114,14 +114,15 @@ function squareFrame(model: ModelFacts, { value_range: [low, high] }: Params): F
   const input = model.inputs[0];
   const [batch, height, width, channels] = input?.shape ?? [];
   const square = typeof width === 'number' && width === height;
-  if (model.inputs.length !== 1 || input?.dtype !== 'float32' || batch !== 1 || channels !== 3 || !square) {
+  if (model.inputs.length !== 1 || (input?.dtype !== 'float32' && input?.dtype !== 'uint8') || batch !== 1 || channels !== 3 || !square) {
     throw unfit(
       model,
-      `it needs one input float32[1,side,side,3], the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
+      `it needs one input float32[1,side,side,3], or uint8 for pixels as they are; the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
     );
   }
   const format = { layout: 'nhwc', channels: 'rgb', scale: (high - low) / 255, mean: -low, std: 1, pad: 0 } as const;
-  return { name: input.name, dtype: 'float32', width, height: width, format };
+  const { name, dtype } = input;
+  return { name, dtype, width, height: width, format: dtype === 'uint8' ? asBytes({ pad: 0 }) : format };
 }
 
 function checkRows(model: ModelFacts, params: Params, anchors: number): void {

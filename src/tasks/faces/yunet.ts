@@ -60,7 +60,7 @@ export function yunet(model: ModelFacts, params: Params): FaceDecoder {
         const [kind, presence] = [floats(outputs, names.class), floats(outputs, names.objectness)];
         const [boxes, points] = [floats(outputs, names.box), floats(outputs, names.points)];
         return cells.flatMap((cell, i) => {
-          const score = Math.min(1, Math.sqrt((kind[i] ?? 0) * (presence[i] ?? 0)));
+          const score = Math.sqrt((kind[i] ?? 0) * (presence[i] ?? 0));
           if (!(score >= minScore)) return [];
           return [faceAt(cell, score, boxes.subarray(4 * i, 4 * i + 4), points.subarray(10 * i, 10 * i + 10), frame)];
         });

@@ -69,7 +69,7 @@ export function ssd(head: Head, params: SsdParams): Decode {
     const found: FoundObject[] = [];
     for (let i = 0; i < count; i++) {
       const { kind, value } = best(activated, i * columns + first, kinds);
-      if (value >= minScore) found.push({ score: Math.min(1, value), kind, box: place(values, i) });
+      if (value >= minScore) found.push({ score: value, kind, box: place(values, i) });
     }
     return found;
   };
