@@ -36,7 +36,7 @@ type Params = z.infer<typeof yunetParams>;
 /** Throws MODEL_INVALID. */
 export function yunet(model: ModelFacts, params: Params): FaceDecoder {
   const frame = frameOf(model, params.pixels);
-  const layers = params.layers.map((names) => ({ names, cells: cellsOf(frame.width, frame.height, names.stride) }));
+  const layers = params.layers.map((names) => ({ names, cells: cellsOf(model, frame.width, frame.height, names.stride) }));
   for (const { names, cells } of layers) {
     for (const [name, values] of [
       [names.class, 1] as const,

@@ -82,7 +82,7 @@ function placing(head: Head, { priors, corners }: SsdParams, count: number): (va
     return (values, i) => [at(values, i, x), at(values, i, y), at(values, i, 2 + x), at(values, i, 2 + y)];
   }
   const made = priors.layers.flatMap(({ stride, sizes }) =>
-    cellsOf(head.width, head.height, stride).flatMap(({ column, row }) =>
+    cellsOf(head.model, head.width, head.height, stride).flatMap(({ column, row }) =>
       sizes.map(([w, h]) => [
         ((column + 0.5) * stride) / head.width,
         ((row + 0.5) * stride) / head.height,
