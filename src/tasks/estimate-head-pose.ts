@@ -50,7 +50,7 @@ export const estimateHeadPose: Task<Options> = {
   summary: 'Tells which way heads are turned: yaw, pitch and roll in degrees.',
   reads: 'image',
   takesEach: true,
-  follows: 'detect-faces',
+  looksAt: 'detect-faces',
   options,
   metric: differentAngles,
   fit: (model) => void poseOf(model),
