@@ -4,7 +4,7 @@
  *
  * A dozen photos: they show that a model is read rightly, and what it tends to miss; they are no measure of accuracy in the world.
  */
-import { readFile } from 'node:fs/promises';
+import { readFile, rm } from 'node:fs/promises';
 import path from 'node:path';
 import sharp from 'sharp';
 import type { Model } from '../src/core/model.js';
@@ -20,20 +20,25 @@ import { portraits, scenes } from './vision-truth.js';
 export async function modelsVision(): Promise<Figure[]> {
   const assembled = await assembleCatalogue(testData());
   for (const { entry, reason } of assembled.left) process.stderr.write(`left out ${entry}: ${reason}\n`);
-  const registry = await openRegistry([assembled.directory, 'models']);
-  const figures: Figure[] = [];
-  for (const model of registry.list()) {
-    if (model.task === 'detect-objects') figures.push(...(await tallied(model, scenes, tallyObjects)));
-    if (model.task === 'detect-faces') figures.push(...(await tallied(model, portraits, tallyFaces)));
-    if (model.task === 'classify-person-presence') figures.push(...(await presence(model)));
-    if (model.task === 'embed-image') figures.push(...(await likeliest(model)));
-    if (model.task === 'estimate-head-pose') {
-      for (const { name } of model.variants) figures.push(...(await mirrored(model, name)));
-      const narrow = { ...model, name: `${model.name} without its margin`, params: { ...model.params, margin: 0 } };
-      figures.push(...(await mirrored(narrow, model.variants[0]?.name ?? '')));
-    }
+  try {
+    const figures: Figure[] = [];
+    for (const model of (await openRegistry([assembled.directory, 'models'])).list()) figures.push(...(await figuresOf(model)));
+    return figures;
+  } finally {
+    await rm(assembled.directory, { recursive: true });
   }
-  return figures;
+}
+
+async function figuresOf(model: Model): Promise<Figure[]> {
+  if (model.task === 'detect-objects') return tallied(model, scenes, tallyObjects);
+  if (model.task === 'detect-faces') return tallied(model, portraits, tallyFaces);
+  if (model.task === 'classify-person-presence') return presence(model);
+  if (model.task === 'embed-image') return likeliest(model);
+  if (model.task !== 'estimate-head-pose') return [];
+  const figures: Figure[] = [];
+  for (const { name } of model.variants) figures.push(...(await mirrored(model, name)));
+  const narrow = { ...model, name: `${model.name} without its margin`, params: { ...model.params, margin: 0 } };
+  return [...figures, ...(await mirrored(narrow, model.variants[0]?.name ?? ''))];
 }
 
 async function opened<Result>(model: Model, use: (task: OpenedTask) => Promise<Result>, variant?: string): Promise<Result> {

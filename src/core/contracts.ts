@@ -368,7 +368,7 @@ export interface Task<Options = unknown> {
   readonly reads: 'image' | 'audio';
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
-  /** The task whose observations it looks at where nobody says otherwise; without it, the whole capture. */
+  /** The task that finds what this one looks at, for a person who asks for this one alone. */
   readonly looksAt?: string;
   readonly options: z.ZodType<Options>;
   /** What decides whether a variant is as good as another. */

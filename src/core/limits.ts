@@ -41,6 +41,8 @@ export const limits = {
   valuesMax: 64,
   /** Numbers of one embedding: 9 KB in a payload at four decimals. */
   embeddingMax: 1024,
+  /** Cells of one grid of a detector: 8400 in all are usual for 640 pixels, a stride of 4 over 1280 makes as many as this. */
+  gridCellsMax: 102_400,
   /** Boxes compared with each other when overlapping ones are dropped, best first: every pair is looked at. */
   boxCandidatesMax: 2000,
   /** Model runs one image may cost where a task looks at it in tiles: a crowd at 2048 pixels takes about as many. */

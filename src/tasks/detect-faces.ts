@@ -24,7 +24,7 @@ import { yunet, yunetParams } from './faces/yunet.js';
 import { share } from './framing.js';
 import { type Level, pyramid, type Tile, tilesOf, type Window } from './image-tiles.js';
 import { readParams } from './model-params.js';
-import { packPixels } from './pixels.js';
+import { normalisationOf, packPixels } from './pixels.js';
 import { unmatchedBoxes } from './unmatched-boxes.js';
 
 const options = z.strictObject({
@@ -175,6 +175,6 @@ export const detectFaces: Task<Options> = {
   // A face that is missed is a person who was not seen.
   metric: { ...unmatchedBoxes, budget: 0 },
   fit: (model) => void decoderOf(model),
-  pixels: (model) => decoderOf(model).normalisation,
+  pixels: (model) => normalisationOf(decoderOf(model).frame),
   run,
 };

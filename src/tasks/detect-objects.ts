@@ -22,7 +22,7 @@ import { draftDetector } from './objects/draft.js';
 import { fastestDet, fastestDetParams } from './objects/fastestdet.js';
 import { grid, gridParams } from './objects/grid.js';
 import { ssd, ssdParams } from './objects/ssd.js';
-import { type Frame, frameOf, pixelFormat } from './pixels.js';
+import { type Frame, frameOf, normalisationOf, pixelFormat } from './pixels.js';
 import { requireImage } from './text-lines.js';
 import { unmatchedLabelledBoxes } from './unmatched-boxes.js';
 
@@ -97,11 +97,12 @@ async function run(input: TaskInput<Options>): Promise<Observation[]> {
     const found = decode((name) => floats(outputs, name), least);
     const name = (kind: number) => input.model.labels[kind] ?? '';
     const wanted = labels === undefined ? found : found.filter(({ kind }) => labels.includes(name(kind)));
-    return classNms(wanted, most, max_observations).map(({ score, kind, box }) => ({
-      score: Math.round(score * 1e4) / 1e4,
-      label: name(kind),
-      box: boxInPicture(box, place, frame),
-    }));
+    return classNms(wanted, most, max_observations).flatMap(({ score, kind, box }) => {
+      const placed = boxInPicture(box, place, frame);
+      // What a model sees in the padding alone is in no image.
+      if (placed.x_max <= placed.x_min || placed.y_max <= placed.y_min) return [];
+      return [{ score: Math.round(score * 1e4) / 1e4, label: name(kind), box: placed }];
+    });
   });
 }
 
@@ -114,6 +115,7 @@ export const detectObjects: Task<Options> = {
   metric: unmatchedLabelledBoxes,
   fit: (model) => void open(model),
   fitOptions,
+  pixels: (model) => normalisationOf(open(model).frame),
   draft: draftDetector,
   run,
 };

@@ -42,7 +42,7 @@ export function classify(
   const looking = classesOf(input.model);
   return lookAtEach(input, looking, (values) =>
     [...probabilities(values, looking.activation)]
-      .map((score, kind) => ({ score: Math.round(Math.min(1, Math.max(0, score)) * 1e4) / 1e4, label: input.model.labels[kind] ?? '' }))
+      .map((score, kind) => ({ score: Math.round(score * 1e4) / 1e4, label: input.model.labels[kind] ?? '' }))
       .filter(({ score }) => score >= least)
       .sort((a, b) => b.score - a.score)
       .slice(0, most),

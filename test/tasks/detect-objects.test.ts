@@ -204,6 +204,8 @@ test('a card that does not suit is refused by what is wrong with it', async (t) 
   refused(model([1, 2, 6], rows, { outputs: [{ name: 'out', dtype: 'int8', shape: [1, 2, 6] }] }), /"out" is int8/);
   refused(model([1, 2, 6], rows, { outputs: [{ name: 'out', dtype: 'float32', shape: [1, 'n', 6] }] }), /fixed shape/);
   refused(model([1, 10, 7], { decoder: 'grid', strides: [16] }), /make 8 cells, its output has 10 rows/);
+  const large = { inputs: [{ name: 'pixels', dtype: 'float32' as const, shape: [1, 3, 4096, 4096] }] };
+  refused(model([1, 10, 7], { decoder: 'grid', strides: [1] }, large), /makes 16777216 cells, at most 102400/);
   refused(model([1, 8, 2, 4], { decoder: 'fastestdet' }), /need \[1,7,rows,columns\]/);
   const ssd = { decoder: 'ssd', boxes: 'boxes', scores: 'scores' };
   refused(model([], { ...ssd, boxes: 'box' }, { outputs: ssdOutputs(3) }), /no output "box", only boxes, scores/);
@@ -216,5 +218,15 @@ test('a capture that is no image is refused', async (t) => {
   await t.rejects(
     runTask(detectObjects, model([1, 2, 6], { decoder: 'anchor-free', objectness: false }), null, () => ({})),
     { code: 'CAPTURE_UNSUPPORTED' },
+  );
+});
+
+test('what a model sees in the padding alone is left out', async (t) => {
+  const facts = model([1, 2, 6], { decoder: 'anchor-free', objectness: false, fit: 'letterbox', align: 'start' });
+  const rows = [60, 16, 6, 8, 0.9, 0, 16, 16, 8, 8, 0.8, 0];
+  const found = await find(facts, { out: floatTensor([1, 2, 6], rows) }, {}, [32, 32]);
+  t.same(
+    found.map(({ score }) => score),
+    [0.8],
   );
 });

@@ -10,9 +10,9 @@ import { probabilities } from '../../src/tasks/image-classes.js';
 import { type Frame, packPixels } from '../../src/tasks/pixels.js';
 import { floatTensor, greyImage, paintedImage, runTask } from '../support/task-lab.js';
 
-const frame = (width: number, height: number, format: Partial<Frame['format']>, dtype: Frame['dtype'] = 'float32'): Frame => ({
+const frame = (width: number, height: number, format: Partial<Frame['format']>): Frame => ({
   name: 'pixels',
-  dtype,
+  dtype: 'float32',
   width,
   height,
   format: { layout: 'nhwc', channels: 'rgb', scale: 1, mean: 0, std: 1, pad: 0, ...format },
@@ -36,10 +36,23 @@ test('pixels are laid out, ordered and scaled as the card says, a number a chann
   );
 });
 
-test('bytes are rounded and stay within their type', async (t) => {
-  t.same(packed({ x: 0, y: 0 }, frame(2, 1, { mean: 128 }, 'int8')), [-128, -1, 127, -77, -26, 76]);
-  t.same(packed({ x: 0, y: 0 }, frame(2, 1, { scale: 2 }, 'uint8')), [0, 254, 255, 102, 204, 255]);
-  t.ok(packPixels(twoPixels, { x: 0, y: 0 }, frame(2, 1, {}, 'int8')).data instanceof Int8Array);
+test('an input of bytes is fed rows of RGB as they are, whatever the card says of the float one', async (t) => {
+  const facts = {
+    ...classes,
+    inputs: [{ name: 'pixels', dtype: 'uint8' as const, shape: [1, 4, 4, 3] }],
+    params: { ...classes.params, pixels: { layout: 'nchw', channels: 'bgr', scale: 1 / 255, mean: 0.5 } },
+  };
+  const { fed } = await runTask(
+    classifyImage,
+    facts,
+    paintedImage(4, 4, () => [10, 20, 30]),
+    out([0, 0, 0]),
+  );
+  t.ok(fed[0]?.data instanceof Uint8Array);
+  t.same([...(fed[0]?.data ?? [])].slice(0, 6), [10, 20, 30, 10, 20, 30]);
+  t.throws(() => classifyImage.fit({ ...facts, inputs: [{ name: 'pixels', dtype: 'uint8', shape: [1, 3, 4, 4] }] }), {
+    message: /or uint8\[1,height,width,3\] for bytes as they are/,
+  });
 });
 
 test('around an image is padding, scaled like a pixel, and what lies outside the frame is cut', async (t) => {
@@ -234,7 +247,7 @@ test('models for pictures are refused by what is wrong with them', async (t) => 
   refused({ ...classes, params: { ...classes.params, activation: 'tanh' } }, /activation/);
   refused(
     { ...classes, params: { ...classes.params, pixels: { layout: 'nchw', channels: 'rgb' } } },
-    /need one float32 or uint8 or int8\[1,3,height,width\]/,
+    /need one float32\[1,3,height,width\]/,
   );
   refused({ ...classes, inputs: [] }, /inputs are none/);
 });

@@ -8,9 +8,8 @@ import { z } from 'zod';
 import type { ModelFacts } from '../../core/model.js';
 import type { Point } from '../../core/result.js';
 import { floats } from '../../core/tensor.js';
-import type { PixelNormalisation } from '../../core/workbench.js';
 import { unfit } from '../model-params.js';
-import type { Frame } from '../pixels.js';
+import { asBytes, type Frame } from '../pixels.js';
 import { type Candidate, commonParams, type FaceDecoder } from './decoder.js';
 
 export const blazefaceParams = z.strictObject({
@@ -100,7 +99,6 @@ export function blazeface(model: ModelFacts, params: Params): FaceDecoder {
   const options = { inputSize: frame.width, scoreClip: params.score_clip };
   return {
     frame,
-    normalisation: frame.dtype === 'float32' ? normalisationOf(frame, params) : null,
     pointNames: keyPointNames,
     maxOverlap: params.max_overlap,
     small: params.small,
@@ -122,16 +120,9 @@ function squareFrame(model: ModelFacts, { value_range: [low, high] }: Params): F
       `it needs one input float32[1,side,side,3], or uint8 for pixels as they are; the card has ${model.inputs.map((i) => `${i.dtype}[${i.shape}]`).join(', ')}`,
     );
   }
-  const common = { layout: 'nhwc', channels: 'rgb', std: 1, pad: 0 } as const;
-  const format = input.dtype === 'uint8' ? { ...common, scale: 1, mean: 0 } : { ...common, scale: (high - low) / 255, mean: -low };
-  return { name: input.name, dtype: input.dtype, width, height: width, format };
-}
-
-/** A byte b becomes `low + b / 255 * (high - low)`. */
-function normalisationOf({ name, width, height }: Frame, { value_range: [low, high] }: Params): PixelNormalisation {
-  const [mean, std] = [low / (low - high), 1 / (high - low)];
-  const input = { name, dtype: 'uint8', shape: [1, height, width, 3] } as const;
-  return { input, channelOrder: 'rgb', mean: [mean, mean, mean], std: [std, std, std] };
+  const format = { layout: 'nhwc', channels: 'rgb', scale: (high - low) / 255, mean: -low, std: 1, pad: 0 } as const;
+  const { name, dtype } = input;
+  return { name, dtype, width, height: width, format: dtype === 'uint8' ? asBytes({ pad: 0 }) : format };
 }
 
 function checkRows(model: ModelFacts, params: Params, anchors: number): void {

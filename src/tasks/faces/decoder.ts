@@ -6,7 +6,6 @@
 import { z } from 'zod';
 import type { Point } from '../../core/result.js';
 import type { Tensors } from '../../core/tensor.js';
-import type { PixelNormalisation } from '../../core/workbench.js';
 import type { Frame } from '../pixels.js';
 import type { Rectangle } from '../rectangle.js';
 
@@ -19,8 +18,6 @@ export interface Candidate {
 
 export interface FaceDecoder {
   readonly frame: Frame;
-  /** How the frame's pixels are normalised, where a model could as well do it itself; null where it does, or nobody has tried. */
-  readonly normalisation: PixelNormalisation | null;
   readonly pointNames: readonly string[];
   /** Intersection over union above which candidates are one face. */
   readonly maxOverlap: number;

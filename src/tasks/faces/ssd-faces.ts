@@ -16,7 +16,6 @@ export function ssdFaces(model: ModelFacts, params: Params): FaceDecoder {
   const decode = ssd({ model, width: frame.width, height: frame.height, kinds: 1 }, params);
   return {
     frame,
-    normalisation: null,
     pointNames: [],
     maxOverlap: params.max_overlap,
     small: params.small,

@@ -36,7 +36,7 @@ type Params = z.infer<typeof yunetParams>;
 /** Throws MODEL_INVALID. */
 export function yunet(model: ModelFacts, params: Params): FaceDecoder {
   const frame = frameOf(model, params.pixels);
-  const layers = params.layers.map((names) => ({ names, cells: cellsOf(frame.width, frame.height, names.stride) }));
+  const layers = params.layers.map((names) => ({ names, cells: cellsOf(model, frame.width, frame.height, names.stride) }));
   for (const { names, cells } of layers) {
     for (const [name, values] of [
       [names.class, 1] as const,
@@ -52,7 +52,6 @@ export function yunet(model: ModelFacts, params: Params): FaceDecoder {
   }
   return {
     frame,
-    normalisation: null,
     pointNames,
     maxOverlap: params.max_overlap,
     small: params.small,
@@ -61,7 +60,7 @@ export function yunet(model: ModelFacts, params: Params): FaceDecoder {
         const [kind, presence] = [floats(outputs, names.class), floats(outputs, names.objectness)];
         const [boxes, points] = [floats(outputs, names.box), floats(outputs, names.points)];
         return cells.flatMap((cell, i) => {
-          const score = Math.min(1, Math.sqrt((kind[i] ?? 0) * (presence[i] ?? 0)));
+          const score = Math.sqrt((kind[i] ?? 0) * (presence[i] ?? 0));
           if (!(score >= minScore)) return [];
           return [faceAt(cell, score, boxes.subarray(4 * i, 4 * i + 4), points.subarray(10 * i, 10 * i + 10), frame)];
         });

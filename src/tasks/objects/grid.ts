@@ -18,7 +18,7 @@ export const gridParams = { decoder: z.literal('grid'), strides, decoded: z.bool
 export function grid(head: Head, params: { readonly strides: readonly number[]; readonly decoded: boolean }): Decode {
   const { model, width, height, kinds } = head;
   const rows = rowsOf(head, true);
-  const cells = params.strides.flatMap((stride) => cellsOf(width, height, stride));
+  const cells = params.strides.flatMap((stride) => cellsOf(model, width, height, stride));
   if (cells.length !== rows.count) {
     throw unfit(
       model,

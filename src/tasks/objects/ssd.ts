@@ -69,7 +69,7 @@ export function ssd(head: Head, params: SsdParams): Decode {
     const found: FoundObject[] = [];
     for (let i = 0; i < count; i++) {
       const { kind, value } = best(activated, i * columns + first, kinds);
-      if (value >= minScore) found.push({ score: Math.min(1, value), kind, box: place(values, i) });
+      if (value >= minScore) found.push({ score: value, kind, box: place(values, i) });
     }
     return found;
   };
@@ -82,7 +82,7 @@ function placing(head: Head, { priors, corners }: SsdParams, count: number): (va
     return (values, i) => [at(values, i, x), at(values, i, y), at(values, i, 2 + x), at(values, i, 2 + y)];
   }
   const made = priors.layers.flatMap(({ stride, sizes }) =>
-    cellsOf(head.width, head.height, stride).flatMap(({ column, row }) =>
+    cellsOf(head.model, head.width, head.height, stride).flatMap(({ column, row }) =>
       sizes.map(([w, h]) => [
         ((column + 0.5) * stride) / head.width,
         ((row + 0.5) * stride) / head.height,
