@@ -6,9 +6,8 @@ import { boardClassOf } from '../src/core/board-class.js';
 import type { Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
-import { openAudio } from '../src/engine/audio.js';
-import { openImage } from '../src/engine/image.js';
 import { Session } from '../src/engine/session.js';
+import { decode } from '../src/engine/workbench/sample.js';
 import { readNature } from '../src/ops/board.js';
 import { pinnedVariant } from '../src/registry/choose-variant.js';
 
@@ -43,8 +42,7 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
     async run(encoded, each, options = {}) {
       let runs = 0;
       const input: TaskInput<unknown> = {
-        image: task.reads === 'image' ? await openImage(encoded) : null,
-        audio: task.reads === 'audio' ? openAudio(encoded) : null,
+        ...(await decode(task, encoded)),
         each: each ?? null,
         model,
         options: task.options.parse(options),

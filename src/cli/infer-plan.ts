@@ -3,11 +3,11 @@
  */
 import type { Settings } from '../config/config-parts.js';
 import { loadConfig } from '../config/load-config.js';
-import type { CaptureKind } from '../core/capture.js';
+import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
-import type { PipelineConfig, PipelineSpec } from '../core/pipeline.js';
+import { canRead, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
 import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
@@ -32,14 +32,15 @@ export interface InferPlan {
   readonly configHash: string;
 }
 
+type Capture = Pick<CaptureHeader, 'kind' | 'mediaType'>;
 type Pipelines = Readonly<Record<string, PipelineConfig>>;
 
 /** Throws USAGE, CONFIG_INVALID or MODEL_MISSING. Of several pipelines, those that cannot run are left out. */
-export async function planInference(parts: Parts, options: InferOptions, kind: CaptureKind): Promise<InferPlan> {
+export async function planInference(parts: Parts, options: InferOptions, capture: Capture): Promise<InferPlan> {
   if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
   const registry = await openRegistry([...(loaded?.settings.paths.models_dirs ?? []), bundledModels]);
-  const wanted = choose(parts, options, loaded?.settings.pipelines, kind);
+  const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
   const policy = await policyOf(loaded?.settings);
   const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   if (resolution.pipelines.length === 0) {
@@ -49,7 +50,7 @@ export async function planInference(parts: Parts, options: InferOptions, kind: C
     );
   }
   const named = options.pipeline !== undefined || options.task !== undefined;
-  const pipelines = resolution.pipelines.filter(({ reads }) => named || reads.includes(kind));
+  const pipelines = resolution.pipelines.filter((pipeline) => named || canRead(pipeline, capture));
   const models = pipelines.flatMap(({ stages }) => stages.flatMap(({ model }) => registry.find(model) ?? []));
   return {
     pipelines,
@@ -67,12 +68,14 @@ async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> 
   return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
-function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {
+function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, capture: Capture): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
   if (pipeline !== undefined) return pick(configured, pipeline);
   if (configured !== undefined) return configured;
   // A task that only finds what another reads has nothing to add to it.
-  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && name !== 'detect-text' && name !== 'classify-orientation');
+  const answers = parts.tasks.filter(
+    ({ name, reads }) => canRead({ reads: [reads] }, capture) && name !== 'detect-text' && name !== 'classify-orientation',
+  );
   return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
 }
 

@@ -42,6 +42,7 @@ export function observationText(observation: Observation): string {
   const parts = [`${(observation.score * 100).toFixed(0).padStart(3)} %`];
   if (observation.text !== undefined) parts.push(JSON.stringify(observation.text));
   if (observation.label !== undefined) parts.push(observation.label);
+  if (observation.group !== undefined) parts.push(`(${observation.group})`);
   if (observation.segment !== undefined) {
     parts.push(`${observation.segment.start_s.toFixed(2)} s to ${observation.segment.end_s.toFixed(2)} s`);
   }
@@ -49,6 +50,7 @@ export function observationText(observation: Observation): string {
     const { x_min, y_min, x_max, y_max } = observation.box;
     parts.push(`box ${percent(x_min)},${percent(y_min)} to ${percent(x_max)},${percent(y_max)} % of the image`);
   }
+  for (const [name, value] of Object.entries(observation.values ?? {})) parts.push(`${name} ${value}`);
   return parts.join('  ');
 }
 

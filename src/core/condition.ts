@@ -60,7 +60,16 @@ export function isReservedVariable(name: string): boolean {
 
 const boxFields = { x_min: 'double', y_min: 'double', x_max: 'double', y_max: 'double' };
 const segmentFields = { start_s: 'double', end_s: 'double' };
-const observationFields = { score: 'double', label: 'string', text: 'string', of: 'double', box: 'Box', segment: 'Segment' };
+const observationFields = {
+  score: 'double',
+  label: 'string',
+  group: 'string',
+  text: 'string',
+  of: 'double',
+  box: 'Box',
+  segment: 'Segment',
+  values: 'map<string, double>',
+};
 const fieldNames = [...new Set([observationFields, boxFields, segmentFields].flatMap((fields) => Object.keys(fields)))];
 
 class Box {
@@ -77,16 +86,24 @@ class Segment {
 
 class ObservationValue {
   constructor(observation: Observation) {
-    const { score, label, text, of, box, segment } = observation;
-    Object.assign(this, { score }, label !== undefined && { label }, text !== undefined && { text }, of !== undefined && { of });
+    const { score, label, group, text, of, box, segment, values } = observation;
+    Object.assign(
+      this,
+      { score },
+      label !== undefined && { label },
+      group !== undefined && { group },
+      text !== undefined && { text },
+      of !== undefined && { of },
+    );
     if (box) Object.assign(this, { box: new Box(box) });
+    if (values) Object.assign(this, { values });
     if (segment) Object.assign(this, { segment: new Segment(segment) });
   }
 }
 
 /**
- * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `text`, `of`,
- * `box.{x_min,y_min,x_max,y_max}` and `segment.{start_s,end_s}`. Rejects with a ConditionError.
+ * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`,
+ * `text`, `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values`. Rejects with a ConditionError.
  */
 export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
   if (text.length > limits.conditionCharsMax) {

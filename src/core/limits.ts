@@ -37,6 +37,8 @@ export const limits = {
   /** Boxes, lines or segments a stage may find; more is noise, and each may cost a model run. */
   observationsMax: 2000,
   textCharsMax: 4096,
+  /** Named measurements of one observation: a task knows a handful. */
+  valuesMax: 32,
   /** Model runs one image may cost where a task looks at it in tiles: a crowd at 2048 pixels takes about as many. */
   tileRunsMax: 128,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
@@ -60,6 +62,8 @@ export const limits = {
   engineStderrLogged: 200,
   /** How often the pool looks at its engines' memory; the kernel is asked, not the engine. */
   engineWatchMs: 1000,
+  /** Bytes of a file a task asks for at once: what tells its type stands at its ends. */
+  fileRangeBytesMax: 1024 * 1024,
   /** An encoded capture read into an engine: an hour of 48 kHz stereo is 690 MB and is to be cut. */
   captureBytesMax: 512 * 1024 * 1024,
 

@@ -28,12 +28,16 @@ export interface Segment {
 export interface Observation {
   score: number;
   label?: string;
+  /** What kind of thing `label` is: `code` for `python`. */
+  group?: string;
   text?: string;
   box?: Box;
   quad?: Quad;
   segment?: Segment;
   /** Named key points, 0..1. */
   points?: Record<string, Point>;
+  /** Named measurements; what they are and their unit is in the name. */
+  values?: Record<string, number>;
   /** For a stage with `each:`: index of the observation of that stage this one is about. */
   of?: number;
 }

@@ -59,11 +59,16 @@ const flatError = z.strictObject({ code: name, message: words });
 const observation = z.strictObject({
   score: z.number().min(0).max(1),
   label: words.exactOptional(),
+  group: words.exactOptional(),
   text: words.exactOptional(),
   box: z.strictObject({ x_min: z.number(), y_min: z.number(), x_max: z.number(), y_max: z.number() }).exactOptional(),
   quad: z.tuple([point, point, point, point]).exactOptional(),
   segment: z.strictObject({ start_s: z.number(), end_s: z.number() }).exactOptional(),
   points: z.record(name, point).exactOptional(),
+  values: z
+    .record(name, z.number())
+    .refine((values) => Object.keys(values).length <= limits.valuesMax)
+    .exactOptional(),
   of: count.max(limits.observationsMax - 1).exactOptional(),
 });
 

@@ -4,6 +4,7 @@ import { classifyOrientation } from './classify-orientation.js';
 import { detectFaces } from './detect-faces.js';
 import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
+import { identifyFile } from './identify-file.js';
 import { readText } from './read-text.js';
 
-export const tasks: readonly Task[] = [classifyOrientation, detectFaces, detectSpeech, detectText, readText];
+export const tasks: readonly Task[] = [classifyOrientation, detectFaces, detectSpeech, detectText, identifyFile, readText];

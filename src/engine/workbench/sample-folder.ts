@@ -102,7 +102,8 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
   const file = path.join(root, name);
   const encoded = await readFileOf(file, limits.sampleBytesMax);
   const { kind, readable, what } = sniff(encoded.subarray(0, limits.sniffBytes));
-  if (!readable || kind !== task.reads) throw new ShoalError('CAPTURE_UNSUPPORTED', `${what}; ${task.name} needs ${task.reads} samples`);
+  if (task.reads !== 'file' && (!readable || kind !== task.reads))
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `${what}; ${task.name} needs ${task.reads} samples`);
   const { audio } = await decode(task, encoded);
   if (audio !== null && audio.durationS > limits.sampleSecondsMax) {
     throw new ShoalError('CAPTURE_TOO_LARGE', `${audio.durationS.toFixed(0)} s long, at most ${limits.sampleSecondsMax} s: cut it`);
