@@ -84,6 +84,8 @@ export const limits = {
   modelsMax: 512,
   /** A card is a page. */
   cardBytesMax: 64 * 1024,
+  /** Files of one model that are fetched: weights of a few variants, labels, a configuration. */
+  downloadFilesMax: 32,
   /** One label a line; the largest alphabets have tens of thousands. */
   labelsBytesMax: 4 * 1024 * 1024,
 

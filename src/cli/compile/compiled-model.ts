@@ -29,7 +29,7 @@ export async function compiledModel(
   const kept = outcome.variants.filter((variant) => variant.kept).sort((a, b) => a.evaluation.cpuMs.median - b.evaluation.cpuMs.median);
   if (kept.length === 0) return null;
   const { card } = plan.description;
-  const { package: _, integrity: __, files: ___, ...source } = card.source;
+  const { package: _, integrity: __, files: ___, download: ____, ...source } = card.source;
   const note = `${source.note ?? card.title}; compiled here from ${path.basename(plan.file)}, SHA-256 ${outcome.sourceSha256}`;
   const copies = await copiesOf(plan);
   return {
