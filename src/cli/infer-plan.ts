@@ -94,8 +94,8 @@ function taskPipeline(parts: Parts, name: string): Pipelines {
   }
   const stage = { task: name, as: 'answer', options: task.options.parse({}) as Record<string, unknown> };
   const report = { trace: 'summary' as const };
-  if (!task.takesEach) return { [name]: { from: [], stages: [stage], report, priority: 5 } };
-  const finder = parts.tasks.find((candidate) => candidate.name === 'detect-text');
-  const first = { task: 'detect-text', as: 'regions', options: finder?.options.parse({}) as Record<string, unknown> };
+  const finder = parts.tasks.find((candidate) => candidate.name === task.follows);
+  if (finder === undefined) return { [name]: { from: [], stages: [stage], report, priority: 5 } };
+  const first = { task: finder.name, as: 'regions', options: finder.options.parse({}) as Record<string, unknown> };
   return { [name]: { from: [], stages: [first, { ...stage, each: 'regions' }], report, priority: 5 } };
 }

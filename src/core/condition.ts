@@ -95,15 +95,15 @@ class ObservationValue {
       text !== undefined && { text },
       of !== undefined && { of },
     );
-    if (box) Object.assign(this, { box: new Box(box) });
     if (values) Object.assign(this, { values });
+    if (box) Object.assign(this, { box: new Box(box) });
     if (segment) Object.assign(this, { segment: new Segment(segment) });
   }
 }
 
 /**
- * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`,
- * `text`, `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values`. Rejects with a ConditionError.
+ * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
+ * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. Rejects with a ConditionError.
  */
 export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
   if (text.length > limits.conditionCharsMax) {

@@ -365,6 +365,8 @@ export interface Task<Options = unknown> {
   readonly reads: 'image' | 'audio' | 'file';
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
+  /** The task whose observations it looks at where nobody says otherwise; without it, the whole capture. */
+  readonly follows?: string;
   readonly options: z.ZodType<Options>;
   /** What decides whether a variant is as good as another. */
   readonly metric: TaskMetric;
@@ -372,6 +374,8 @@ export interface Task<Options = unknown> {
   readonly alsoMetric?: Omit<TaskMetric, 'budget'>;
   /** Throws MODEL_INVALID, naming what does not suit, when the card's tensors, params or labels do not fit this task. */
   fit(model: ModelFacts): void;
+  /** Throws CONFIG_INVALID when options, valid by themselves, ask of this model what it does not have. */
+  fitOptions?(model: ModelFacts, options: Options): void;
   /** Pure but for the ports. Throws ShoalError. */
   run(input: TaskInput<Options>): Promise<Observation[]>;
 }

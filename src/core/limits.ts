@@ -37,8 +37,12 @@ export const limits = {
   /** Boxes, lines or segments a stage may find; more is noise, and each may cost a model run. */
   observationsMax: 2000,
   textCharsMax: 4096,
-  /** Named measurements of one observation: a task knows a handful. */
-  valuesMax: 32,
+  /** Named numbers of one observation: a pose has three, a panel of gauges a few dozen. */
+  valuesMax: 64,
+  /** Numbers of one embedding: 9 KB in a payload at four decimals. */
+  embeddingMax: 1024,
+  /** Boxes compared with each other when overlapping ones are dropped, best first: every pair is looked at. */
+  boxCandidatesMax: 2000,
   /** Model runs one image may cost where a task looks at it in tiles: a crowd at 2048 pixels takes about as many. */
   tileRunsMax: 128,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */

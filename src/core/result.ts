@@ -36,11 +36,16 @@ export interface Observation {
   segment?: Segment;
   /** Named key points, 0..1. */
   points?: Record<string, Point>;
-  /** Named measurements; what they are and their unit is in the name. */
+  /** Named numbers, the unit in the name (`yaw_deg`), at most `limits.valuesMax`; names match `valueNamePattern`. */
   values?: Record<string, number>;
+  /** A direction that stands for how the thing looks: floats whose squares sum to 1, at most `limits.embeddingMax`. */
+  embedding?: number[];
   /** For a stage with `each:`: index of the observation of that stage this one is about. */
   of?: number;
 }
+
+/** What a named number may be called, so that a condition can speak of it. */
+export const valueNamePattern = /^[a-z][a-z0-9_]{0,63}$/;
 
 export const outcomes = ['published', 'silent', 'abstained', 'late', 'dropped', 'failed'] as const;
 export type Outcome = (typeof outcomes)[number];

@@ -11,6 +11,7 @@ import type { EngineAnswer, EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { Model } from '../core/model.js';
 import type { PipelineSpec } from '../core/pipeline.js';
+import { valueNamePattern } from '../core/result.js';
 
 /** A variant of a model to open before the engine says that it is ready. */
 export interface WarmModel {
@@ -66,9 +67,10 @@ const observation = z.strictObject({
   segment: z.strictObject({ start_s: z.number(), end_s: z.number() }).exactOptional(),
   points: z.record(name, point).exactOptional(),
   values: z
-    .record(name, z.number())
-    .refine((values) => Object.keys(values).length <= limits.valuesMax)
+    .record(z.string().regex(valueNamePattern), z.number())
+    .refine((values) => Object.keys(values).length <= limits.valuesMax, { message: `more than ${limits.valuesMax} values` })
     .exactOptional(),
+  embedding: z.array(z.number()).max(limits.embeddingMax).exactOptional(),
   of: count.max(limits.observationsMax - 1).exactOptional(),
 });
 

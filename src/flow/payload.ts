@@ -2,7 +2,7 @@
  * The bytes on the wire: schema `shoal/result/1` (docs/schema/result-1.json), additive only.
  *
  * Guarantees: at most `limits.payloadBytesMax`, finite numbers, scores and coordinates rounded to what they mean
- * (4 and 5 decimals), measurements to 5 digits. Observations that only fed a later stage (`each:`) are left out; what had to be cut is counted.
+ * (4 and 5 decimals; named values 6 digits). Observations that only fed a later stage (`each:`) are left out; what had to be cut is counted.
  */
 import type { CaptureHeader } from '../core/capture.js';
 import { limits } from '../core/limits.js';
@@ -117,8 +117,9 @@ function rounded(observation: Observation): Observation {
     );
   }
   if (observation.values !== undefined) {
-    result.values = Object.fromEntries(Object.entries(observation.values).map(([name, value]) => [name, Number(value.toPrecision(5))]));
+    result.values = Object.fromEntries(Object.entries(observation.values).map(([name, value]) => [name, Number(value.toPrecision(6))]));
   }
+  if (observation.embedding !== undefined) result.embedding = observation.embedding.map((value) => decimals(value, 4));
   return result;
 }
 

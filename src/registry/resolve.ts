@@ -143,6 +143,12 @@ function resolveStage(
     problems.push({ path: `${at}.model`, found: reasonOf(error), expected: 'a card that suits the task' });
     return null;
   }
+  try {
+    task.fitOptions?.(asVariant(model, choice.variant), stage.options);
+  } catch (error) {
+    problems.push({ path: at, found: reasonOf(error), expected: `options that suit ${modelRef(model)}` });
+    return null;
+  }
   const spec = {
     as: stage.as,
     task: task.name,

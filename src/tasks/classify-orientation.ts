@@ -44,6 +44,7 @@ export const classifyOrientation: Task<ClassifyOrientationOptions> = {
   summary: 'Tells text lines that are upside down and turns their quads.',
   reads: 'image',
   takesEach: true,
+  follows: 'detect-text',
   options,
   metric: differentLabels,
   fit(model) {

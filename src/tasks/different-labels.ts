@@ -1,4 +1,7 @@
-/** Observations whose label is another than the reference has for the same thing (`of`), or that only one of the two answers has. */
+/**
+ * Observations whose label is another than the reference has for the same thing (`of`), or that only one of the two answers has. Of several
+ * labels for a thing the first counts, which is the likeliest.
+ */
 import type { TaskMetric } from '../core/contracts.js';
 import type { Observation } from '../core/result.js';
 
@@ -14,5 +17,5 @@ export const differentLabels: TaskMetric = {
 };
 
 function labels(observations: readonly Observation[]): Map<number, string> {
-  return new Map(observations.map(({ of = -1, label = '' }) => [of, label]));
+  return new Map(observations.map(({ of = -1, label = '' }): [number, string] => [of, label]).reverse());
 }

@@ -1,10 +1,14 @@
 /**
- * An image looked at through square windows, coarse to fine: the whole first, then the same image at twice the size, and so on.
+ * An image looked at through windows of one size, coarse to fine: the whole first, then the same image at twice the size, and so on.
  *
- * Pure geometry and copying. A level never enlarges the image, so a window shows only what the camera saw. Windows of a level
+ * Pure geometry. A level never enlarges the image, so a window shows only what the camera saw. Windows of a level
  * overlap, so that a thing no larger than the overlap lies whole in one of them. Where the image is smaller than the window it is centred.
  */
-import type { Pixels } from '../core/contracts.js';
+
+export interface Window {
+  readonly width: number;
+  readonly height: number;
+}
 
 export interface Level {
   /** Size of the whole image at this level, in pixels. */
@@ -18,42 +22,24 @@ export interface Tile {
   readonly y: number;
 }
 
-/** The longer side is `side`, 2 `side`, 4 `side`, ..., at most `count` levels; the first may enlarge a small image. */
-export function pyramid(width: number, height: number, side: number, count: number): Level[] {
-  const longer = Math.max(width, height);
+/** The image as it fits into the window, twice as large, four times, ..., at most `count` levels; the first may enlarge a small image. */
+export function pyramid(width: number, height: number, window: Window, count: number): Level[] {
+  const fitting = Math.min(window.width / width, window.height / height);
   const levels: Level[] = [];
-  for (let target = side; levels.length < count && (target === side || target <= longer); target *= 2) {
-    const scale = target / longer;
+  for (let scale = fitting; levels.length < count && (scale === fitting || scale <= 1); scale *= 2) {
     levels.push({ width: Math.max(1, Math.round(width * scale)), height: Math.max(1, Math.round(height * scale)) });
   }
   return levels;
 }
 
-/** Evenly spread windows of `side` over a level, neighbours sharing at least `overlap` pixels; row by row. */
-export function tilesOf(level: Level, side: number, overlap: number): Tile[] {
-  const columns = starts(level.width, side, overlap);
-  return starts(level.height, side, overlap).flatMap((y) => columns.map((x) => ({ x, y })));
+/** Windows evenly spread over a level, neighbours sharing at least `overlap` of a window's side (a share); row by row. */
+export function tilesOf(level: Level, window: Window, overlap: number): Tile[] {
+  const columns = starts(level.width, window.width, window.width * overlap);
+  return starts(level.height, window.height, window.height * overlap).flatMap((y) => columns.map((x) => ({ x, y })));
 }
 
 function starts(length: number, side: number, overlap: number): number[] {
   if (length <= side) return [-Math.floor((side - length) / 2)];
   const count = Math.ceil((length - overlap) / (side - overlap));
   return Array.from({ length: count }, (_, i) => Math.round((i * (length - side)) / (count - 1)));
-}
-
-/**
- * The window as floats, interleaved RGB, `side * side * 3` values: 0 becomes `low`, 255 becomes `high`, and what lies outside the
- * image is `low` (black).
- */
-export function tilePixels(image: Pixels, tile: Tile, side: number, low: number, high: number): Float32Array {
-  const values = new Float32Array(side * side * 3).fill(low);
-  const scale = (high - low) / 255;
-  const fromX = Math.max(0, tile.x);
-  const toX = Math.min(image.width, tile.x + side);
-  for (let y = Math.max(0, tile.y); y < Math.min(image.height, tile.y + side); y++) {
-    let source = (y * image.width + fromX) * 3;
-    let target = ((y - tile.y) * side + (fromX - tile.x)) * 3;
-    for (let end = target + (toX - fromX) * 3; target < end; target++) values[target] = (image.data[source++] ?? 0) * scale + low;
-  }
-  return values;
 }

@@ -1,22 +1,32 @@
 /** Every task there is. To add one: its file, a line here, a mirror test. */
 import type { Task } from '../core/contracts.js';
+import { classifyImage } from './classify-image.js';
 import { classifyOrientation } from './classify-orientation.js';
+import { classifyPersonPresence } from './classify-person-presence.js';
 import { denoiseSpeech } from './denoise-speech.js';
 import { detectAnomaly } from './detect-anomaly.js';
 import { detectFaces } from './detect-faces.js';
+import { detectObjects } from './detect-objects.js';
 import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
+import { embedImage } from './embed-image.js';
+import { estimateHeadPose } from './estimate-head-pose.js';
 import { identifyFile } from './identify-file.js';
 import { readText } from './read-text.js';
 import { spotKeyword } from './spot-keyword.js';
 
 export const tasks: readonly Task[] = [
+  classifyImage,
   classifyOrientation,
+  classifyPersonPresence,
   denoiseSpeech,
   detectAnomaly,
   detectFaces,
+  detectObjects,
   detectSpeech,
   detectText,
+  embedImage,
+  estimateHeadPose,
   identifyFile,
   readText,
   spotKeyword,

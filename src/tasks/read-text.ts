@@ -77,6 +77,7 @@ export const readText: Task<ReadTextOptions> = {
   summary: 'Reads the characters of text lines.',
   reads: 'image',
   takesEach: true,
+  follows: 'detect-text',
   options,
   metric: characterErrors,
   alsoMetric: characterErrorsWithSpaces,

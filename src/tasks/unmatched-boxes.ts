@@ -3,10 +3,12 @@
  * union of 0.5, each matched once, the best overlaps first.
  *
  * Quads are compared as polygons, and as their boxes only where one of the two has no quad. Coordinates are shares of the image, and
- * an overlap is the same in shares as in pixels. Observations without a place never match. Scores and labels do not count.
+ * an overlap is the same in shares as in pixels. Observations without a place never match. Scores do not count, labels only where the metric
+ * says so.
  */
 import type { TaskMetric } from '../core/contracts.js';
 import type { Observation } from '../core/result.js';
+import type { SampleScore } from '../core/workbench.js';
 import { overlap, type Polygon } from './polygon-overlap.js';
 import { boxQuad, quadBox } from './text-lines.js';
 
@@ -16,16 +18,29 @@ export const unmatchedBoxes: TaskMetric = {
   name: 'boxes not matched at IoU 0.5',
   budget: 0.03,
   score(reference, found) {
-    const matched = matches(reference, found);
-    return { errors: reference.length + found.length - 2 * matched, total: reference.length };
+    return unmatched(reference, found, false);
   },
 };
 
-function matches(reference: readonly Observation[], found: readonly Observation[]): number {
+/** The same for things of several kinds: places with different labels never match. */
+export const unmatchedLabelledBoxes: TaskMetric = {
+  name: 'boxes not matched at IoU 0.5 with their label',
+  budget: 0.03,
+  score(reference, found) {
+    return unmatched(reference, found, true);
+  },
+};
+
+function unmatched(reference: readonly Observation[], found: readonly Observation[], labelled: boolean): SampleScore {
+  const matched = matches(reference, found, labelled);
+  return { errors: reference.length + found.length - 2 * matched, total: reference.length };
+}
+
+function matches(reference: readonly Observation[], found: readonly Observation[], labelled: boolean): number {
   const pairs: { readonly i: number; readonly j: number; readonly iou: number }[] = [];
   for (const [i, a] of reference.entries()) {
     for (const [j, b] of found.entries()) {
-      const iou = similarity(a, b);
+      const iou = labelled && a.label !== b.label ? 0 : similarity(a, b);
       if (iou >= leastOverlap) pairs.push({ i, j, iou });
     }
   }

@@ -1,14 +1,16 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
-import type { ImagePort, Pixels, TaskInput } from '../../src/core/contracts.js';
+import type { ImagePort, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
 import { openRegistry } from '../../src/registry/registry.js';
-import { blazefaceAnchors, type Candidate, clippedSigmoid, decodeBlazeface } from '../../src/tasks/blazeface.js';
 import { detectFaces } from '../../src/tasks/detect-faces.js';
-import { pyramid, tilePixels, tilesOf } from '../../src/tasks/image-tiles.js';
-import { overlap, weightedNms } from '../../src/tasks/weighted-nms.js';
+import { blazefaceAnchors, clippedSigmoid, decodeBlazeface } from '../../src/tasks/faces/blazeface.js';
+import type { Candidate } from '../../src/tasks/faces/decoder.js';
+import { weightedNms } from '../../src/tasks/faces/weighted-nms.js';
+import { pyramid, tilesOf } from '../../src/tasks/image-tiles.js';
+import { overlap } from '../../src/tasks/rectangle.js';
 import { openTask } from '../../tools/run-task.js';
 
 const data = process.env.SHOAL_TEST_DATA;
@@ -87,33 +89,31 @@ test('candidates are compared with the best, not with the blend, so that a chain
   t.equal(weightedNms(chain, 0.3).length, 2);
 });
 
+const square = { width: 256, height: 256 };
+
 test('a pyramid doubles up to the size of the image and never enlarges it but for the first level', async (t) => {
-  t.same(pyramid(100, 50, 256, 4), [{ width: 256, height: 128 }]);
-  t.same(pyramid(720, 480, 256, 4), [
+  t.same(pyramid(100, 50, square, 4), [{ width: 256, height: 128 }]);
+  t.same(pyramid(720, 480, square, 4), [
     { width: 256, height: 171 },
     { width: 512, height: 341 },
   ]);
-  t.equal(pyramid(16000, 16000, 256, 4).length, 4);
-  t.same(pyramid(16000, 1, 256, 1), [{ width: 256, height: 1 }]);
+  t.equal(pyramid(16000, 16000, square, 4).length, 4);
+  t.same(pyramid(16000, 1, square, 1), [{ width: 256, height: 1 }]);
+  t.same(
+    pyramid(800, 600, { width: 320, height: 240 }, 4).map(({ width }) => width),
+    [320, 640],
+    'a window that is not square is filled too',
+  );
 });
 
 test('windows cover a level with the overlap asked for, and centre what is smaller', async (t) => {
-  t.same(tilesOf({ width: 256, height: 128 }, 256, 64), [{ x: 0, y: -64 }]);
-  const columns = [...new Set(tilesOf({ width: 1000, height: 300 }, 256, 64).map(({ x }) => x))];
+  t.same(tilesOf({ width: 256, height: 128 }, square, 0.25), [{ x: 0, y: -64 }]);
+  const columns = [...new Set(tilesOf({ width: 1000, height: 300 }, square, 0.25).map(({ x }) => x))];
   t.equal(columns[0], 0);
   t.equal(columns.at(-1), 1000 - 256);
   columns.slice(1).forEach((x, i) => {
     t.ok(256 - (x - (columns[i] ?? 0)) >= 64, `windows at ${columns[i]} and ${x}`);
   });
-});
-
-test('pixels of a window are scaled, and black where the image ends', async (t) => {
-  const image: Pixels = { width: 2, height: 1, channels: 3, data: Uint8Array.of(0, 255, 127.5, 51, 102, 204) };
-  const values = [...tilePixels(image, { x: -1, y: 0 }, 3, -1, 1)];
-  const round = (value: number) => Math.round(value * 1000) / 1000;
-  t.same(values.slice(0, 9).map(round), [-1, -1, -1, -1, 1, round((127 * 2) / 255 - 1), -0.6, -0.2, 0.6]);
-  t.ok(values.slice(9).every((value) => value === -1));
-  t.same([...tilePixels(image, { x: 1, y: 0 }, 1, 0, 1)].map(round), [0.2, 0.4, 0.8]);
 });
 
 /** A model of 64 pixels: 4 x 4 cells of stride 16, 32 anchors. */

@@ -5,26 +5,9 @@
  * remaining candidate collects all that overlap it, keeps its own score, and takes the weighted mean of their coordinates.
  * Pure; the order of equal scores is the order they came in.
  */
-import type { Point } from '../core/result.js';
-import type { Candidate } from './blazeface.js';
-
-type Rectangle = readonly [number, number, number, number];
-
-function area(box: Rectangle): number {
-  return Math.max(0, box[2] - box[0]) * Math.max(0, box[3] - box[1]);
-}
-
-function intersection(a: Rectangle, b: Rectangle): number {
-  const width = Math.min(a[2], b[2]) - Math.max(a[0], b[0]);
-  const height = Math.min(a[3], b[3]) - Math.max(a[1], b[1]);
-  return width > 0 && height > 0 ? width * height : 0;
-}
-
-/** Intersection over union, 0..1. */
-export function overlap(a: Rectangle, b: Rectangle): number {
-  const shared = intersection(a, b);
-  return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
-}
+import type { Point } from '../../core/result.js';
+import { overlap } from '../rectangle.js';
+import type { Candidate } from './decoder.js';
 
 /** Best first. `maxOverlap` is exclusive: a candidate that overlaps the best by more than it is merged. */
 export function weightedNms(candidates: readonly Candidate[], maxOverlap: number): Candidate[] {

@@ -1,0 +1,23 @@
+/** classify-image: which of the model's labels an image as a whole, or a part of it, resembles most. See image-classes.ts. */
+import { z } from 'zod';
+import type { Task } from '../core/contracts.js';
+import { differentLabels } from './different-labels.js';
+import { classesOf, classify } from './image-classes.js';
+
+const options = z.strictObject({
+  max_labels: z.int().min(1).max(20).default(1).describe('Most labels for a picture, the likeliest first, 1 .. 20.'),
+  min_score: z.number().min(0).max(1).default(0).describe('Least score of a label, 0 .. 1; a picture may then have none.'),
+});
+
+type Options = z.infer<typeof options>;
+
+export const classifyImage: Task<Options> = {
+  name: 'classify-image',
+  summary: 'Names what an image as a whole, or each place found before, resembles most.',
+  reads: 'image',
+  takesEach: true,
+  options,
+  metric: differentLabels,
+  fit: (model) => void classesOf(model),
+  run: (input) => classify(input, { most: input.options.max_labels, least: input.options.min_score }),
+};
