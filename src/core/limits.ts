@@ -112,6 +112,17 @@ export const limits = {
   onnxFieldsMax: 1_000_000,
   /** Graphs within graphs (If, Loop, Scan). */
   onnxDepthMax: 16,
+  /** A TFLite file that is imported (bytes): the format of microcontrollers and phones. */
+  tfliteBytesMax: 256 * 1024 * 1024,
+  /**
+   * Tables, numbers and characters read from a TFLite file. Offsets may point at one place many times, so a small file could claim
+   * any number; a model of 90 tensors with a scale for each channel has 20,000.
+   */
+  tflitePartsMax: 1_000_000,
+  /** A name in a TFLite file (bytes): converters chain the names of all that they fused into one operator. */
+  tfliteNameBytesMax: 16 * 1024,
+  /** Constants of a TFLite file, counted once for each tensor that has them, and of the graph it becomes: each is copied where it is needed. */
+  tfliteConstantBytesMax: 256 * 1024 * 1024,
   /** Bins a tensor's values are counted in while a quantized model is calibrated: eight for each value a byte has. */
   histogramBinsMax: 2048,
   /** Tensors a recipe may name: a large model of a board has a few thousand. */
