@@ -5,7 +5,7 @@ import type { Observation } from '../../src/core/result.js';
 
 const lines: Observation[] = [
   { score: 0.9, text: 'EXIT', label: 'line', box: { x_min: 0.5, y_min: 0, x_max: 1, y_max: 1 }, segment: { start_s: 1, end_s: 2.5 } },
-  { score: 1, label: 'python', group: 'code', values: { error: 12.5 } },
+  { score: 1, label: 'python', group: 'code', values: { yaw_deg: 31.5 } },
 ];
 const compile = (text: string) => compileCondition(text, { lines: 'list' });
 
@@ -21,8 +21,10 @@ test('conditions answer over the observations of the stages', async (t) => {
     ['2 * 0.5 == 1 && 1 + 0.5 == 1.5 && 1 - 0.5 < 1 && 3 / 2.0 > 1 && 3 % 2.0 == 1.0', true],
     ['lines[0].segment.end_s - lines[0].segment.start_s > 1', true],
     ['lines.filter(l, has(l.text)).size() == 1', true],
-    ['lines[1].values.error > 12 && lines[1].values["error"] < 13 && lines[1].group == "code"', true],
-    ['lines.exists(l, has(l.values) && "error" in l.values)', true],
+    ['lines[1].values.yaw_deg > 30', true],
+    ['lines[1].values["yaw_deg"] * 2 > 100', false],
+    ['lines.exists(l, has(l.values) && l.values.yaw_deg < -30.0)', false],
+    ['lines[1].group == "code" && "yaw_deg" in lines[1].values', true],
     ['lines.exists(l, has(l.text) && l.text.startsWith("EX"))', true],
   ];
   for (const [text, holds] of cases) t.same((await compile(text)).evaluate({ lines }), { holds, trouble: null }, text);
@@ -33,6 +35,10 @@ test('what is not there makes a condition false, and the verdict says so', async
   t.same(asksText.evaluate({ lines }), { holds: false, trouble: { kind: 'missing', message: 'No such key: text' } });
   const beyond = (await compile('lines[7].score > 0.5')).evaluate({ lines });
   t.match(beyond, { holds: false, trouble: { kind: 'missing', message: /index 7/ } });
+  t.match((await compile('lines[1].values.roll_deg > 0')).evaluate({ lines }), {
+    holds: false,
+    trouble: { kind: 'missing', message: /roll_deg/ },
+  });
   t.match((await compile('lines.size() / 0 > 1')).evaluate({ lines }), { holds: false, trouble: { kind: 'failed' } });
 });
 

@@ -276,6 +276,8 @@ test('a reply is checked in every field', async (t) => {
         [0, 1],
       ],
       points: { eye: [0.5, 0.5] },
+      values: { yaw_deg: -12.5 },
+      embedding: [0.6, -0.8],
     },
   ]);
   t.same(readReply(good), good);
@@ -287,6 +289,13 @@ test('a reply is checked in every field', async (t) => {
     [answer([{ score: 0.5, box: { ...full.box, x_min: Number.POSITIVE_INFINITY } }]), /x_min/],
     [answer([{ score: 0.5, text: 'x'.repeat(limits.textCharsMax + 1) }]), /text/],
     [answer([{ score: 0.5, extra: 1 }]), /extra/],
+    [answer([{ score: 0.5, values: { 'yaw deg': 1 } }]), /values/],
+    [answer([{ score: 0.5, values: { yaw_deg: Number.NaN } }]), /yaw_deg/],
+    [
+      answer([{ score: 0.5, values: Object.fromEntries(Array.from({ length: limits.valuesMax + 1 }, (_, i) => [`v${i}`, i])) }]),
+      /more than 64 values/,
+    ],
+    [answer([{ score: 0.5, embedding: new Array(limits.embeddingMax + 1).fill(0) }]), /embedding/],
     [answer(Array.from({ length: limits.observationsMax + 1 }, () => ({ score: 1 }))), /observations/],
     [answer([], { state: 'great' }), /state/],
     [answer(Array.from({ length: 1500 }, () => ({ score: 1, text: 'x'.repeat(4000) }))), /bytes/],

@@ -96,10 +96,17 @@ test('every payload follows the published JSON Schema', async (t) => {
     payload('summary', [line]),
     payload('full', [line]),
     payload('full', [], 'failed', 'no image'),
+    payload('none', [{ score: 1, values: { yaw_deg: -12.3456789 }, embedding: [0.6, -0.80004, 0] }]),
   ]) {
     t.ok(validate(JSON.parse(Buffer.from(bytes).toString())), JSON.stringify(validate.errors));
   }
   t.notOk(validate({ schema: 'shoal/result/2' }), 'the schema can say no');
+});
+
+test('named values keep six digits in a payload, and embeddings four decimals', async (t) => {
+  const bytes = payload('none', [{ score: 1, values: { yaw_deg: -12.3456789, watts: 1234567.8 }, embedding: [0.60004, -0.80006] }]);
+  const { observations } = JSON.parse(Buffer.from(bytes).toString()) as { observations: { lines: unknown[] } };
+  t.strictSame(observations.lines, [{ score: 1, values: { yaw_deg: -12.3457, watts: 1234570 }, embedding: [0.6, -0.8001] }]);
 });
 
 test('a payload that would be too large is cut, counted and still valid', async (t) => {

@@ -221,6 +221,11 @@ const tasks = [
     },
   }),
   task('lack-things'),
+  task('sort-things', {
+    fitOptions: (model, options) => {
+      throw new ShoalError('CONFIG_INVALID', `labels: ${JSON.stringify(options)} is nothing ${model.name} knows`);
+    },
+  }),
 ];
 
 const stage = (name: string, as: string, change: Partial<StageConfig> = {}): StageConfig => ({ task: name, as, options: {}, ...change });
@@ -228,7 +233,7 @@ const pipeline = (...stages: StageConfig[]): PipelineConfig => ({ from: ['inbox'
 
 async function things(t: Test): Promise<Registry> {
   const root = folderOf(t);
-  for (const name of ['find', 'read', 'hear', 'pick']) await put(root, name, '1.0.0', { task: `${name}-things` });
+  for (const name of ['find', 'read', 'hear', 'pick', 'sort']) await put(root, name, '1.0.0', { task: `${name}-things` });
   await put(root, 'broken', '1.0.0', { task: 7 });
   return openRegistry([root]);
 }
@@ -285,6 +290,9 @@ test('every problem of every pipeline is said at once, with its path and what ex
     /stages\[0\]\.model \| no model named \| no model for lack-things is installed; .*broken/,
   ]);
   t.match(problemsOf(stage('pick-things', 'a')), [/stages\[0\]\.model \| the card lacks params/]);
+  t.match(problemsOf(stage('sort-things', 'a', { options: { labels: ['x'] } })), [
+    /stages\[0\] \| labels: \{"labels":\["x"\]\} is nothing sort knows \| options that suit sort@1\.0\.0/,
+  ]);
   t.match(problemsOf(stage('find-things', 'a'), stage('read-things', 'b', { each: 'c' })), [
     /stages\[1\]\.each \| "c" is no earlier stage \| a$/,
   ]);

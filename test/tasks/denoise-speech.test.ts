@@ -6,12 +6,11 @@ import { asVariant, type ModelFacts } from '../../src/core/model.js';
 import { floats, type Tensors } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { Session } from '../../src/engine/session.js';
-import { openRegistry } from '../../src/registry/registry.js';
 import { denoiseSpeech } from '../../src/tasks/denoise-speech.js';
 import { differentScores } from '../../src/tasks/different-scores.js';
 import { noiseFloorDb } from '../../src/tasks/noise-floor.js';
 import { OverlappingFrames } from '../../src/tasks/overlapping-frames.js';
-import { installFromCatalogue } from '../support/catalogue-models.js';
+import { catalogueModel } from '../support/catalogue.js';
 import { Chance } from '../support/chance.js';
 import { mixNoise, noiseKinds, siSdr } from '../support/noise.js';
 import { plainWav } from '../support/silero-reference.js';
@@ -131,9 +130,9 @@ test('scores that differ are counted by how far they are apart', async (t) => {
 });
 
 test('GTCRN makes speech cleaner in every noise', { skip: data === undefined && 'SHOAL_TEST_DATA is not set' }, async (t) => {
-  const card = (await openRegistry([await installFromCatalogue(['gtcrn'])])).find('gtcrn');
-  const variant = card?.variants[0];
-  if (card === null || variant === undefined) throw new Error('gtcrn is not in the catalogue');
+  const card = await catalogueModel(data ?? '', 'gtcrn');
+  const variant = card.variants[0];
+  if (variant === undefined) throw new Error('gtcrn has no variant');
   const model = asVariant(card, variant);
   const session = await Session.open(card, variant, { threads: 1, arena: false });
   const recordings = {

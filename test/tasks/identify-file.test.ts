@@ -5,10 +5,9 @@ import type { FilePort, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Tensors } from '../../src/core/tensor.js';
 import { bytesContent } from '../../src/engine/content.js';
-import { openRegistry } from '../../src/registry/registry.js';
 import { identifyFile } from '../../src/tasks/identify-file.js';
 import { openTask } from '../../tools/run-task.js';
-import { installFromCatalogue } from '../support/catalogue-models.js';
+import { catalogueModel } from '../support/catalogue.js';
 
 const data = process.env.SHOAL_TEST_DATA;
 type Options = ReturnType<typeof identifyFile.options.parse>;
@@ -125,9 +124,7 @@ test('a card that does not suit is refused with the reason, and so is a capture 
 });
 
 test('Magika names the type of each of its own test files', { skip: data === undefined && 'SHOAL_TEST_DATA is not set' }, async (t) => {
-  const models = await installFromCatalogue(['magika']);
-  const model = (await openRegistry([models])).find('magika');
-  if (model === null) throw new Error('magika is not in the catalogue');
+  const model = await catalogueModel(data ?? '', 'magika');
   const opened = await openTask(identifyFile, model);
   const root = path.join(data ?? '', 'data/magika');
   let count = 0;

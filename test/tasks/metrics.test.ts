@@ -2,10 +2,12 @@ import fc from 'fast-check';
 import { test } from 'tap';
 import type { Observation, Point, Quad } from '../../src/core/result.js';
 import { characterErrors, characterErrorsWithSpaces } from '../../src/tasks/character-errors.js';
+import { cosineDistance } from '../../src/tasks/cosine-distance.js';
+import { differentAngles } from '../../src/tasks/different-angles.js';
 import { differentFrames } from '../../src/tasks/different-frames.js';
 import { differentLabels } from '../../src/tasks/different-labels.js';
 import { overlap } from '../../src/tasks/polygon-overlap.js';
-import { unmatchedBoxes } from '../../src/tasks/unmatched-boxes.js';
+import { unmatchedBoxes, unmatchedLabelledBoxes } from '../../src/tasks/unmatched-boxes.js';
 
 const line = (text: string, of?: number): Observation => ({ score: 1, text, ...(of === undefined ? {} : { of }) });
 const box = (x: number, y: number, width: number, height: number): Observation => ({
@@ -94,4 +96,32 @@ test('frames that only one of two answers calls speech are counted', async (t) =
   t.same(differentFrames.score([speech(0, 3.2)], [speech(0.32, 3.52)]), { errors: 20, total: 100 }, 'ten missed, ten too many');
   t.same(differentFrames.score([speech(0, 1.6), speech(1.6, 3.2)], [speech(0, 3.2)]).errors, 0, 'where segments are cut does not matter');
   t.same(differentFrames.score([], [speech(1, 1.32)]), { errors: 10, total: 0 });
+});
+
+test('things of different kinds at one place do not match', async (t) => {
+  const cat = { ...box(0, 0, 0.5, 0.5), label: 'cat' };
+  const dog = { ...box(0, 0, 0.5, 0.5), label: 'dog' };
+  t.same(unmatchedLabelledBoxes.score([cat], [dog]), { errors: 2, total: 1 });
+  t.same(unmatchedLabelledBoxes.score([cat, dog], [dog, cat]), { errors: 0, total: 2 });
+  t.same(unmatchedBoxes.score([cat], [dog]), { errors: 0, total: 1 });
+});
+
+test('of several labels for a thing the first counts', async (t) => {
+  const labels = (...names: string[]): Observation[] => names.map((label) => ({ score: 1, label }));
+  t.same(differentLabels.score(labels('cat', 'dog'), labels('cat', 'bird')), { errors: 0, total: 1 });
+  t.same(differentLabels.score(labels('cat', 'dog'), labels('dog', 'cat')), { errors: 1, total: 1 });
+});
+
+test('angles count when they differ by more than 3 degrees, or are missing', async (t) => {
+  const pose = (yaw_deg: number, of: number): Observation => ({ score: 1, of, values: { yaw_deg, roll_deg: 0 } });
+  t.same(differentAngles.score([pose(10, 0), pose(0, 1)], [pose(12.9, 0), pose(3.1, 1)]), { errors: 1, total: 4 });
+  t.same(differentAngles.score([pose(10, 0)], []), { errors: 2, total: 2 });
+});
+
+test('embeddings count by how far they point from each other', async (t) => {
+  const toward = (...embedding: number[]): Observation => ({ score: 1, embedding });
+  t.same(cosineDistance.score([toward(1, 0)], [toward(1, 0)]), { errors: 0, total: 1 });
+  t.same(cosineDistance.score([toward(1, 0)], [toward(0, 1)]), { errors: 1, total: 1 });
+  t.ok(Math.abs(cosineDistance.score([toward(1, 0)], [toward(0.6, 0.8)]).errors - 0.4) < 1e-9);
+  t.same(cosineDistance.score([toward(1, 0)], []), { errors: 1, total: 1 });
 });

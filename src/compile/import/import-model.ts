@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { limits } from '../../core/limits.js';
 import type { OnnxModel } from '../onnx/model.js';
 import { importTfjs, tfjsMainFile, tfjsWeightFiles } from './tfjs/import-tfjs.js';
+import { importTflite } from './tflite/import-tflite.js';
 
 /**
  * The files a model is imported from, by the names the main one has for them; the main one under the name that `mainFiles` says, whatever it
@@ -27,22 +28,27 @@ const tfjsSchema = z.strictObject({
   outputs: z.array(tensorName).min(1).max(64).optional().describe('Nodes where a graph ends instead.'),
 });
 
-export const importSchema = z.discriminatedUnion('format', [tfjsSchema]);
+const tfliteSchema = z.strictObject({
+  format: z.literal('tflite'),
+  outputs: z.array(tensorName).min(1).max(64).optional().describe('Tensors where the graph ends instead.'),
+});
+
+export const importSchema = z.discriminatedUnion('format', [tfjsSchema, tfliteSchema]);
 
 export type ImportSpec = z.infer<typeof importSchema>;
 
 /** The key of the main file among the source files, by format. */
-export const mainFiles = { tfjs: tfjsMainFile } as const satisfies Record<ImportSpec['format'], string>;
+export const mainFiles = { tfjs: tfjsMainFile, tflite: 'model.tflite' } as const satisfies Record<ImportSpec['format'], string>;
 
 /** The other files that the main one asks for, by the names it has for them: check them before opening any. Throws MODEL_INVALID. */
-export function furtherFiles(main: Uint8Array, { format }: ImportSpec): readonly string[] {
-  return { tfjs: tfjsWeightFiles }[format](main);
+export function furtherFiles(main: Uint8Array, { format }: Pick<ImportSpec, 'format'>): readonly string[] {
+  return format === 'tfjs' ? tfjsWeightFiles(main) : [];
 }
 
 /** Throws MODEL_INVALID, naming what cannot be imported. */
 export function importModel(files: SourceFiles, spec: ImportSpec): OnnxModel {
-  const { format, ...options } = spec;
-  return { tfjs: importTfjs }[format](files, options);
+  if (spec.format === 'tfjs') return importTfjs(files, spec);
+  return importTflite(files.get(mainFiles.tflite) ?? new Uint8Array(0), spec);
 }
 
 /**

@@ -25,7 +25,7 @@ const irVersion = 8;
 
 export interface ImportOptions {
   /** Names of tensors to have as outputs, instead of the file's: what only others need is not looked at. */
-  readonly outputs?: readonly string[];
+  readonly outputs?: readonly string[] | undefined;
 }
 
 /** Throws MODEL_INVALID. `bytes` is not kept. */

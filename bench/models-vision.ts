@@ -1,0 +1,135 @@
+/**
+ * `npm run bench -- models-vision`: what the vision models of the catalogue, and the bundled face detector, find in a few photos whose content
+ * is known (vision-truth.ts), with default options, and what a picture costs in processor time.
+ *
+ * A dozen photos: they show that a model is read rightly, and what it tends to miss; they are no measure of accuracy in the world.
+ */
+import { readFile } from 'node:fs/promises';
+import path from 'node:path';
+import sharp from 'sharp';
+import type { Model } from '../src/core/model.js';
+import type { Observation } from '../src/core/result.js';
+import { openRegistry } from '../src/registry/registry.js';
+import { tasks } from '../src/tasks/index.js';
+import { assembleCatalogue } from '../test/support/catalogue.js';
+import { type OpenedTask, openTask } from '../tools/run-task.js';
+import { type Figure, figure, median, testData } from './figure.js';
+import { counted, type Tally, tallyFaces, tallyObjects } from './vision-match.js';
+import { portraits, scenes } from './vision-truth.js';
+
+export async function modelsVision(): Promise<Figure[]> {
+  const assembled = await assembleCatalogue(testData());
+  for (const { entry, reason } of assembled.left) process.stderr.write(`left out ${entry}: ${reason}\n`);
+  const registry = await openRegistry([assembled.directory, 'models']);
+  const figures: Figure[] = [];
+  for (const model of registry.list()) {
+    if (model.task === 'detect-objects') figures.push(...(await tallied(model, scenes, tallyObjects)));
+    if (model.task === 'detect-faces') figures.push(...(await tallied(model, portraits, tallyFaces)));
+    if (model.task === 'classify-person-presence') figures.push(...(await presence(model)));
+    if (model.task === 'estimate-head-pose') {
+      for (const { name } of model.variants) figures.push(...(await mirrored(model, name)));
+    }
+  }
+  return figures;
+}
+
+async function opened<Result>(model: Model, use: (task: OpenedTask) => Promise<Result>, variant?: string): Promise<Result> {
+  const task = tasks.find(({ name }) => name === model.task);
+  if (task === undefined) throw new Error(`there is no task ${model.task}`);
+  const open = await openTask(task, model, variant);
+  try {
+    return await use(open);
+  } finally {
+    await open.close();
+  }
+}
+
+const read = (file: string) => readFile(path.join(testData(), file));
+
+function tallied<Truth extends { readonly file: string }>(
+  model: Model,
+  truths: readonly Truth[],
+  tally: (observations: readonly Observation[], truth: Truth) => Tally,
+): Promise<Figure[]> {
+  return opened(model, async (task) => {
+    const all: Tally[] = [];
+    let runs = 0;
+    const costs: number[] = [];
+    for (const truth of truths) {
+      const encoded = await read(truth.file);
+      const before = process.cpuUsage();
+      const answer = await task.run(encoded);
+      const { user, system } = process.cpuUsage(before);
+      costs.push((user + system) / 1000);
+      runs += answer.runs;
+      all.push(tally(answer.observations, truth));
+    }
+    const missed = all.flatMap((each) => each.missed);
+    const wrong = all.flatMap((each) => each.wrong);
+    const found = all.reduce((sum, each) => sum + each.found, 0);
+    return [
+      figure(`${model.name}: found of ${found + missed.length} in ${truths.length} photos`, found, 'things', 'higher'),
+      figure(`${model.name}: missed (${counted(missed)})`, missed.length, 'things', 'lower'),
+      figure(`${model.name}: false alarms (${counted(wrong)})`, wrong.length, 'things', 'lower'),
+      figure(`${model.name}: model runs`, runs, `in ${truths.length} photos`, 'lower'),
+      figure(`${model.name}: a photo, decoding included, median`, median(costs), 'ms of processor time', 'lower'),
+    ];
+  });
+}
+
+/** A person is in a scene whose things name one; small ones in the distance count. */
+function presence(model: Model): Promise<Figure[]> {
+  return opened(model, async (task) => {
+    const wrong: string[] = [];
+    for (const { file, things } of scenes) {
+      const [answer] = (await task.run(await read(file))).observations;
+      const truth = things.some(([label]) => label === 'person') ? 'person' : 'no person';
+      if (answer?.label !== truth) wrong.push(`${path.basename(file)} is ${truth}`);
+    }
+    return [
+      figure(
+        `${model.name}: right of ${scenes.length} photos (wrong: ${counted(wrong)})`,
+        scenes.length - wrong.length,
+        'photos',
+        'higher',
+      ),
+    ];
+  });
+}
+
+/** Nothing says how these heads are turned; but in a mirror yaw and roll change their sign and nothing else. */
+async function mirrored(model: Model, variant: string): Promise<Figure[]> {
+  const faces = (await openRegistry(['models'])).find('blazeface-back');
+  if (faces === null) throw new Error('models/blazeface-back is missing: npm run models:build');
+  const pose = (encoded: Uint8Array) =>
+    opened(
+      model,
+      async (task) => (await task.run(encoded, await facesOf(faces, encoded))).observations.map(({ values = {} }) => values),
+      variant,
+    );
+  const off: number[] = [];
+  for (const file of ['samples/astronaut.png', 'data/faces/13.jpg', 'data/faces/19.jpg']) {
+    const encoded = await read(file);
+    const seen = await pose(encoded);
+    const mirror = (await pose(await sharp(encoded).flop().png().toBuffer())).reverse();
+    if (seen.length !== mirror.length) throw new Error(`${file}: ${seen.length} faces, ${mirror.length} in the mirror`);
+    for (const [i, values] of seen.entries()) {
+      for (const name of ['yaw_deg', 'roll_deg']) off.push(Math.abs((values[name] ?? Number.NaN) + (mirror[i]?.[name] ?? Number.NaN)) / 2);
+    }
+  }
+  const mean = off.reduce((sum, value) => sum + value, 0) / off.length;
+  return [
+    figure(
+      `${model.name}/${variant}: yaw and roll of ${off.length / 2} faces against their mirror images, mean`,
+      mean,
+      'degrees off',
+      'lower',
+    ),
+  ];
+}
+
+/** From left to right, so that a mirror reverses them. */
+async function facesOf(model: Model, encoded: Uint8Array): Promise<Observation[]> {
+  const { observations } = await opened(model, (task) => task.run(encoded));
+  return observations.sort((a, b) => (a.box?.x_min ?? 0) - (b.box?.x_min ?? 0));
+}
