@@ -22,6 +22,12 @@ const bounds: Readonly<Record<number, readonly [number, number]>> = {
 /** Characters of a tensor's name that its ONNX names begin with: converters chain the names of all they have fused. */
 const stemChars = 64;
 
+/**
+ * A step is taken to be smaller by this part, so that a mean halfway between two bytes is a little beyond the middle: 16 times what float32
+ * cannot tell apart, and too little (128 times it is 1.2e-4) to reach a middle from any other mean of up to 4000 bytes.
+ */
+const halfwayNudge = 2 ** -20;
+
 export class GraphWriter {
   readonly nodes: OnnxNode[] = [];
   readonly initializers: OnnxTensor[] = [];
@@ -188,6 +194,30 @@ export class GraphWriter {
     const [source, target] = layouts;
     if (sameBytes(bytesOf(from), bytesOf(to))) this.store(to, move(this.stored(from, source)), shape, target);
     else this.result(to, move(this.float(from, source)), shape, target);
+  }
+
+  /**
+   * An operator that takes means. Between tensors of one scale it runs over the stored numbers themselves, whose sums are exact, so that
+   * their means fall to the same byte on every machine; those halfway between two go away from zero, as TFLite's kernels have it.
+   */
+  mean(
+    from: TfliteTensor,
+    to: TfliteTensor,
+    shape: readonly number[],
+    layouts: readonly [Layout, Layout],
+    write: (name: string) => string,
+  ): void {
+    const bytes = bytesOf(from);
+    if (bytes === null || !sameBytes(bytes, bytesOf(to))) {
+      this.result(to, write(this.float(from, layouts[0])), shape, layouts[1]);
+      return;
+    }
+    // What TFLite takes for zero here is the middle of signed bytes, whatever the tensor's own zero point.
+    const zero = from.type === 'INT8' ? 128 : 0;
+    const stored = this.stored(from, layouts[0]);
+    const float = write(this.emit('DequantizeLinear', [stored, ...this.parameters({ scale: 1, zero })], `${stored}_steps`));
+    const away = this.parameters({ scale: 1 - halfwayNudge, zero });
+    this.store(to, this.emit('QuantizeLinear', [float, ...away], to.name), shape, layouts[1]);
   }
 
   /** The numbers of a constant INT32 or INT64 tensor, such as the axes of a MEAN. */

@@ -43,7 +43,7 @@ export function importTflite(bytes: Uint8Array, options: ImportOptions = {}): On
   for (const input of inputs) feed(writer, input);
   for (const operator of needed) {
     const write = Object.hasOwn(operators, operator.name) ? operators[operator.name] : undefined;
-    if (write === undefined) throw refused(`operator ${operator.name.slice(0, 80)} is not understood`);
+    if (write === undefined) throw refused(`${operator.name.slice(0, 80)} is not understood`);
     write(writer, operator);
   }
   for (const output of outputs) answer(writer, output);

@@ -27,7 +27,7 @@ export interface TfliteTensor {
 }
 
 export interface TfliteOperator {
-  /** As in the schema, such as `CONV_2D`; `custom NAME` for one of the model's own, `operator 999` for one newer than the schema. */
+  /** As in the schema, such as `CONV_2D`; `custom operator NAME` for one of the model's own, `operator 999` for one newer than the schema. */
   readonly name: string;
   /** Indices of tensors; -1 is an optional one that is not given. */
   readonly inputs: readonly number[];

@@ -63,7 +63,7 @@ class Buffers {
 /** table OperatorCode: deprecated_builtin_code 0 (a byte), custom_code 1, builtin_code 3. The larger code is the true one (version 3a). */
 function readCode(table: Table): string {
   const code = Math.max(table.byte(0), table.int(3));
-  return code === customOperator ? `custom ${table.text(1)}` : operatorName(code);
+  return code === customOperator ? `custom operator ${table.text(1)}` : operatorName(code);
 }
 
 /** table Operator: opcode_index 0, inputs 1, outputs 2, builtin_options 3 and 4. */

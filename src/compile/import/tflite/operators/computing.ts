@@ -116,12 +116,10 @@ export const mean: Operator = (writer, operator) => {
   // Without the image's dimensions what is left has the same order in both layouts; with some of them it may not.
   const spatial = axes.has(1) && axes.has(2);
   const layout = keep || spatial ? writer.layout(input) : 'channels-last';
-  const float = writer.emit('ReduceMean', [writer.float(input, layout)], `${output.name}_mean`, {
-    axes: [...axes].map((axis) => axisIn(axis, layout)).sort((a, b) => a - b),
-    keepdims: keep ? 1 : 0,
-  });
+  const attributes = { axes: [...axes].map((axis) => axisIn(axis, layout)).sort((a, b) => a - b), keepdims: keep ? 1 : 0 };
   const shape = keep ? input.shape.map((dim, i) => (axes.has(i) ? 1 : dim)) : input.shape.filter((_, i) => !axes.has(i));
-  writer.result(output, float, shape, keep ? layout : 'channels-last');
+  const write = (name: string): string => writer.emit('ReduceMean', [name], `${output.name}_mean`, attributes);
+  writer.mean(input, output, shape, [layout, keep ? layout : 'channels-last'], write);
 };
 
 /** QUANTIZE, from float or from other bytes. */

@@ -105,9 +105,10 @@ function pooled(writer: GraphWriter, operator: TfliteOperator) {
 export const averagePool: Operator = (writer, operator) => {
   const { image, attributes, shape } = pooled(writer, operator);
   const output = outputOf(writer, operator);
-  const input = writer.float(image.tensor, 'channels-first');
-  const float = writer.emit('AveragePool', [input], `${output.name}_pool`, { ...attributes, count_include_pad: 0 });
-  writer.result(output, float, shape, 'channels-first', option(operator, 'activation'));
+  const write = (name: string): string =>
+    writer.emit('AveragePool', [name], `${output.name}_pool`, { ...attributes, count_include_pad: 0 });
+  if (option(operator, 'activation') === 0) writer.mean(image.tensor, output, shape, ['channels-first', 'channels-first'], write);
+  else writer.result(output, write(writer.float(image.tensor, 'channels-first')), shape, 'channels-first', option(operator, 'activation'));
 };
 
 export const maxPool: Operator = (writer, operator) => {
