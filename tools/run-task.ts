@@ -15,6 +15,8 @@ export interface TaskRun {
   readonly observations: Observation[];
   /** Model runs made. */
   readonly runs: number;
+  /** What the task gave later stages to hear instead, at its own rate. */
+  readonly heard?: Float32Array;
 }
 
 export interface OpenedTask {
@@ -41,6 +43,7 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
   return {
     async run(encoded, each, options = {}) {
       let runs = 0;
+      const given: { heard?: Float32Array } = {};
       const input: TaskInput<unknown> = {
         ...(await decode(task, encoded)),
         each: each ?? null,
@@ -50,9 +53,12 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
           runs++;
           return session.run(feeds);
         },
+        replaceAudio(samples) {
+          given.heard = samples;
+        },
         measure: async (_, work) => work(),
       };
-      return { observations: await task.run(input), runs };
+      return { observations: await task.run(input), runs, ...given };
     },
     close: () => session.release(),
   };

@@ -11,11 +11,11 @@
 import { z } from 'zod';
 import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
-import { type ModelFacts, modelRef } from '../core/model.js';
+import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { elements, floats, type Tensors } from '../core/tensor.js';
 import { differentScores } from './different-scores.js';
-import { readParams } from './model-params.js';
+import { readParams, unfit } from './model-params.js';
 import { noiseFloorDb } from './noise-floor.js';
 import { OverlappingFrames } from './overlapping-frames.js';
 
@@ -45,7 +45,7 @@ const params = z.strictObject({
 
 function fit(model: ModelFacts): void {
   const { frame_samples: frame, spectrum, state } = readParams(params, model);
-  const wrong = (what: string) => new ShoalError('MODEL_INVALID', `model ${modelRef(model)} does not suit denoise-speech: ${what}`);
+  const wrong = (what: string) => unfit(model, what);
   const shapeOf = (side: 'inputs' | 'outputs', name: string): string => {
     const spec = model[side].find((each) => each.name === name);
     if (spec === undefined) throw wrong(`it has no tensor "${name}" among its ${side}`);

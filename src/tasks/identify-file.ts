@@ -12,11 +12,11 @@ import { z } from 'zod';
 import type { FilePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import { type ModelFacts, modelRef } from '../core/model.js';
+import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { floats } from '../core/tensor.js';
 import { differentLabels } from './different-labels.js';
-import { readParams } from './model-params.js';
+import { readParams, unfit } from './model-params.js';
 
 const options = z.strictObject({
   trust: z
@@ -55,7 +55,7 @@ type Params = z.infer<typeof params>;
 const generic = { empty: 'empty', text: 'txt', other: 'unknown' } as const;
 
 function fit(model: ModelFacts): void {
-  const wrong = (what: string) => new ShoalError('MODEL_INVALID', `model ${modelRef(model)} does not suit identify-file: ${what}`);
+  const wrong = (what: string) => unfit(model, what);
   const { block_bytes: block, begin_bytes: begin, end_bytes: end, min_bytes: min, thresholds, overwrite, text } = readParams(params, model);
   if (begin > block || end > block || min > begin)
     throw wrong('begin_bytes and end_bytes lie within block_bytes, min_bytes within begin_bytes');

@@ -9,6 +9,7 @@ import { detectFaces } from './detect-faces.js';
 import { detectObjects } from './detect-objects.js';
 import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
+import { embedAudio } from './embed-audio.js';
 import { embedImage } from './embed-image.js';
 import { estimateHeadPose } from './estimate-head-pose.js';
 import { identifyFile } from './identify-file.js';
@@ -25,6 +26,7 @@ export const tasks: readonly Task[] = [
   detectObjects,
   detectSpeech,
   detectText,
+  embedAudio,
   embedImage,
   estimateHeadPose,
   identifyFile,

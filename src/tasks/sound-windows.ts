@@ -4,11 +4,10 @@
  * Guarantees: every sample is in a window; the last one ends with the recording, a shorter recording is filled up with silence at its end.
  */
 import { z } from 'zod';
-import { ShoalError } from '../core/errors.js';
-import { type ModelFacts, modelRef } from '../core/model.js';
+import type { ModelFacts } from '../core/model.js';
 import type { Segment } from '../core/result.js';
 import { elements, type Tensor } from '../core/tensor.js';
-import { readParams } from './model-params.js';
+import { readParams, unfit } from './model-params.js';
 import { SoundFeatures, soundFeatureParams } from './sound-features.js';
 
 export const soundWindowParams = {
@@ -31,10 +30,7 @@ export function soundInput(model: ModelFacts, frames: number, width: number): { 
     return { name: spec.name, shape };
   }
   const found = model.inputs.map((each) => `${each.dtype}[${each.shape.join(',')}]`).join(', ');
-  throw new ShoalError(
-    'MODEL_INVALID',
-    `model ${modelRef(model)}: its inputs are ${found || 'none'}, its task needs one float32[1,${frames},${width}], or of as many elements`,
-  );
+  throw unfit(model, `its inputs are ${found || 'none'}, it needs one float32[1,${frames},${width}], or of as many elements`);
 }
 
 export class SoundWindows {

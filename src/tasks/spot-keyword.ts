@@ -12,11 +12,10 @@ import { z } from 'zod';
 import type { Task } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import { modelRef } from '../core/model.js';
 import type { Observation, Segment } from '../core/result.js';
 import { floats } from '../core/tensor.js';
 import { differentSegments } from './different-segments.js';
-import { onlyTensor, readParams } from './model-params.js';
+import { onlyTensor, readParams, unfit } from './model-params.js';
 import { SoundWindows, soundWindowParams } from './sound-windows.js';
 
 const options = z.strictObject({
@@ -24,7 +23,7 @@ const options = z.strictObject({
     .number()
     .min(0)
     .max(1)
-    .default(0.8)
+    .default(0.9)
     .describe('A word counts from this score on, 0 .. 1: lower hears more, and more that nobody said.'),
   hop_ms: z
     .int()
@@ -53,8 +52,7 @@ export const spotKeyword: Task<Options> = {
     const { ignore } = readParams(params, model);
     onlyTensor(model, 'outputs', [1, model.labels.length]);
     const stray = ignore.find((label) => !model.labels.includes(label));
-    if (stray !== undefined)
-      throw new ShoalError('MODEL_INVALID', `model ${modelRef(model)}: it is to ignore "${stray}", which is none of its labels`);
+    if (stray !== undefined) throw unfit(model, `it is to ignore "${stray}", which is none of its labels`);
     new SoundWindows(model);
   },
   async run(input) {

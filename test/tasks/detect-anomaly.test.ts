@@ -1,11 +1,16 @@
+import { readFileSync } from 'node:fs';
+import path from 'node:path';
 import { test } from 'tap';
-import type { TaskInput } from '../../src/core/contracts.js';
+import type { Task, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import { floats } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { detectAnomaly } from '../../src/tasks/detect-anomaly.js';
 import { SoundFeatures, soundFeatureParams } from '../../src/tasks/sound-features.js';
+import { openTask } from '../../tools/run-task.js';
+import { catalogueModel } from '../support/catalogue.js';
 
+const data = process.env.SHOAL_TEST_DATA;
 type Options = ReturnType<typeof detectAnomaly.options.parse>;
 
 const features = soundFeatureParams.parse({
@@ -93,6 +98,18 @@ test('a recording too short for one look, and what is none, is refused with the 
     { code: 'CAPTURE_UNSUPPORTED', message: /0.127 s long, machine needs 0.128 s/ },
   );
   t.equal((await listen(sweep(128), () => 0)).fed.length, 1);
+});
+
+test('the model of MLPerf Tiny tells a steady fan from what is no machine', {
+  skip: data === undefined && 'SHOAL_TEST_DATA is not set',
+}, async (t) => {
+  const opened = await openTask(detectAnomaly as Task, await catalogueModel(data ?? '', 'machine-sound-ad01'));
+  const errorOf = async (file: string) => (await opened.run(readFileSync(file))).observations[0]?.values?.error ?? Number.NaN;
+  const fan = await errorOf('catalogue/machine-sound-ad01/1.0.0/golden/input.wav');
+  const speech = await errorOf(path.join(data ?? '', 'data/speech/speech.wav'));
+  await opened.close();
+  t.ok(fan > 0 && fan < 100, `fan ${fan}`);
+  t.ok(speech > 2 * fan, `speech ${speech}`);
 });
 
 test('a card that does not suit is refused with the reason', async (t) => {
