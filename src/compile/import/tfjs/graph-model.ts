@@ -8,7 +8,6 @@ import { limits } from '../../../core/limits.js';
 import type { OnnxModel } from '../../onnx/model.js';
 import { Builder } from './builder.js';
 import { GraphNode, nodeSchema } from './graph-node.js';
-import type { TfjsOptions } from './import-tfjs.js';
 import { elementType, operatorOf } from './operators.js';
 import { invalid, named, Unsuited } from './unsuited.js';
 import type { Value } from './value.js';
@@ -22,6 +21,13 @@ export const graphSchema = z.object({ node: z.array(nodeSchema).min(1).max(limit
 
 type Graph = z.infer<typeof graphSchema>;
 type Signature = z.infer<typeof signatureSchema>;
+
+export interface TfjsOptions {
+  /** Where a GraphModel begins instead, and with which shapes (NHWC): a node, or a placeholder whose dimensions are free. Other inputs stay. */
+  readonly inputs?: Readonly<Record<string, readonly number[]>> | undefined;
+  /** Where a GraphModel ends instead: an output of its signature, a `node`, or `node:1` for its second output. */
+  readonly outputs?: readonly string[] | undefined;
+}
 
 /** A tensor by node and place among its outputs. */
 interface Reference {
@@ -58,7 +64,9 @@ class GraphImport {
     }
     for (const [name, { name: tensor }] of Object.entries(signature.inputs ?? {})) this.#inputNames.set(referenceOf(tensor).node, name);
     for (const [name, shape] of Object.entries(options.inputs ?? {})) {
-      const { node } = referenceOf(name);
+      const { node } = referenceOf(
+        signature.inputs !== undefined && Object.hasOwn(signature.inputs, name) ? (signature.inputs[name]?.name ?? name) : name,
+      );
       this.#require(node, 'input');
       this.#inputNames.set(node, name);
       this.#shapes.set(node, shape);
@@ -84,12 +92,13 @@ class GraphImport {
   }
 
   #wanted(signature: Signature, options: TfjsOptions): ReadonlyMap<string, Reference> {
-    const stated = Object.entries(signature.outputs ?? {}).map(([name, { name: tensor }]) => [name, referenceOf(tensor)] as const);
+    const stated = new Map(Object.entries(signature.outputs ?? {}).map(([name, { name: tensor }]) => [name, referenceOf(tensor)]));
     const used = new Set([...this.#nodes.values()].flatMap(({ inputs }) => inputs.map((input) => referenceOf(input).node)));
     // Without a signature TensorFlow.js gives out what no other node uses.
     const last = (): (readonly [string, Reference])[] =>
       [...this.#nodes.keys()].filter((name) => !used.has(name)).map((name) => [name, referenceOf(name)]);
-    const found = options.outputs?.map((name) => [name, referenceOf(name)] as const) ?? (stated.length > 0 ? stated : last());
+    const found =
+      options.outputs?.map((name) => [name, stated.get(name) ?? referenceOf(name)] as const) ?? (stated.size > 0 ? [...stated] : last());
     if (found.length === 0) throw invalid('it names no outputs');
     for (const [, { node }] of found) this.#require(node, 'output');
     return new Map(found);

@@ -14,17 +14,10 @@ import { z } from 'zod';
 import { reasonOf } from '../../../core/errors.js';
 import { limits } from '../../../core/limits.js';
 import type { OnnxModel } from '../../onnx/model.js';
-import { graphSchema, importGraph, signatureSchema } from './graph-model.js';
+import { graphSchema, importGraph, signatureSchema, type TfjsOptions } from './graph-model.js';
 import { importLayers, layersSchema } from './layers-model.js';
 import { invalid } from './unsuited.js';
 import { filesOf, manifestSchema, readWeights } from './weights.js';
-
-export interface TfjsOptions {
-  /** Where a GraphModel begins instead, and with which shapes (NHWC): a node, or a placeholder whose dimensions are free. Other inputs stay. */
-  readonly inputs?: Readonly<Record<string, readonly number[]>> | undefined;
-  /** Where a GraphModel ends instead: `node`, or `node:1` for its second output. */
-  readonly outputs?: readonly string[] | undefined;
-}
 
 /** Under this name the files hold the topology, whatever it is called on disk. */
 export const tfjsMainFile = 'model.json';

@@ -2,13 +2,37 @@
 import { Unsuited } from './unsuited.js';
 import type { Value } from './value.js';
 
+/** The weights of a model by layer and name, however deep Keras has nested their names: `layer/kernel`, `layer/layer/kernel`, `model/layer/kernel`. */
+export class LayerWeights {
+  readonly #exact: ReadonlyMap<string, Value>;
+  readonly #nested = new Map<string, Value[]>();
+
+  constructor(weights: ReadonlyMap<string, Value>) {
+    this.#exact = weights;
+    for (const [key, value] of weights) {
+      const parts = key.split('/');
+      const name = parts.pop() ?? '';
+      for (const layer of new Set(parts)) {
+        const known = this.#nested.get(`${layer}/${name}`);
+        if (known === undefined) this.#nested.set(`${layer}/${name}`, [value]);
+        else known.push(value);
+      }
+    }
+  }
+
+  of(layer: string, name: string): readonly Value[] {
+    const exact = this.#exact.get(`${layer}/${name}`);
+    return exact === undefined ? (this.#nested.get(`${layer}/${name}`) ?? []) : [exact];
+  }
+}
+
 export class Layer {
   readonly name: string;
   readonly kind: string;
   readonly config: Readonly<Record<string, unknown>>;
-  readonly #weights: ReadonlyMap<string, Value>;
+  readonly #weights: LayerWeights;
 
-  constructor(name: string, kind: string, config: Readonly<Record<string, unknown>>, weights: ReadonlyMap<string, Value>) {
+  constructor(name: string, kind: string, config: Readonly<Record<string, unknown>>, weights: LayerWeights) {
     this.name = name;
     this.kind = kind;
     this.config = config;
@@ -66,15 +90,11 @@ export class Layer {
   }
 
   weight(name: string): Value {
-    const direct = this.#weights.get(`${this.name}/${name}`);
-    if (direct !== undefined) return direct;
-    // Keras nests names: `layer/layer/kernel`, `model/layer/kernel`.
-    const found = [...this.#weights.keys()].filter(
-      (key) => key.endsWith(`/${this.name}/${name}`) || (key.startsWith(`${this.name}/`) && key.endsWith(`/${name}`)),
-    );
-    const value = this.#weights.get(found[0] ?? '');
-    if (found.length !== 1 || value === undefined)
+    const found = this.#weights.of(this.name, name);
+    const [value] = found;
+    if (found.length !== 1 || value === undefined) {
       throw new Unsuited(`there ${found.length === 0 ? 'is no weight' : 'are several weights'} "${name}" of it`);
+    }
     return value;
   }
 

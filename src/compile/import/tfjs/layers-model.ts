@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { limits } from '../../../core/limits.js';
 import type { OnnxModel } from '../../onnx/model.js';
 import { Builder } from './builder.js';
-import { Layer } from './layer.js';
+import { Layer, LayerWeights } from './layer.js';
 import { convertLayer } from './layers.js';
 import { invalid, named, Unsuited } from './unsuited.js';
 import type { ElementType, Value } from './value.js';
@@ -46,12 +46,12 @@ export function importLayers(model: RawModel, weights: ReadonlyMap<string, Value
 }
 
 class LayersImport {
-  readonly #weights: ReadonlyMap<string, Value>;
+  readonly #weights: LayerWeights;
   readonly #builder = new Builder();
   #layers = 0;
 
   constructor(weights: ReadonlyMap<string, Value>) {
-    this.#weights = weights;
+    this.#weights = new LayerWeights(weights);
   }
 
   run(model: RawModel): OnnxModel {
@@ -172,7 +172,7 @@ function nameOf({ name, config, class_name }: RawLayer): string {
 function inputOf(layer: RawLayer): { name: string; shape: number[]; type: ElementType } {
   const name = layer.class_name === 'InputLayer' ? nameOf(layer) : 'input';
   return named(name, layer.class_name, () => {
-    const reader = new Layer(name, layer.class_name, layer.config, new Map());
+    const reader = new Layer(name, layer.class_name, layer.config, new LayerWeights(new Map()));
     const stated = reader.numbers('batch_input_shape') ?? reader.numbers('batch_shape');
     if (stated === null) throw new Unsuited('its input shape is not stated');
     const shape = stated.map((dim, i) => (i === 0 ? 1 : dim));
