@@ -50,7 +50,7 @@ export function observationText(observation: Observation): string {
     const { x_min, y_min, x_max, y_max } = observation.box;
     parts.push(`box ${percent(x_min)},${percent(y_min)} to ${percent(x_max)},${percent(y_max)} % of the image`);
   }
-  for (const [name, value] of Object.entries(observation.values ?? {})) parts.push(`${name} ${Number(value.toPrecision(4))}`);
+  for (const [name, value] of Object.entries(observation.values ?? {})) parts.push(`${name} ${Number(value.toPrecision(5))}`);
   if (observation.embedding !== undefined) parts.push(`embedding of ${observation.embedding.length} numbers`);
   return parts.join('  ');
 }
