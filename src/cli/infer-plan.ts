@@ -68,14 +68,14 @@ async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> 
   return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
+/** Tasks that add nothing for a person on their own: they prepare what another reads or hears. */
+const onRequest = new Set(['detect-text', 'classify-orientation', 'denoise-speech']);
+
 function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, capture: Capture): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
   if (pipeline !== undefined) return pick(configured, pipeline);
   if (configured !== undefined) return configured;
-  // A task that only finds what another reads has nothing to add to it.
-  const answers = parts.tasks.filter(
-    ({ name, reads }) => canRead({ reads: [reads] }, capture) && name !== 'detect-text' && name !== 'classify-orientation',
-  );
+  const answers = parts.tasks.filter(({ name, reads }) => canRead({ reads: [reads] }, capture) && !onRequest.has(name));
   return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
 }
 

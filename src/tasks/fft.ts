@@ -41,7 +41,8 @@ export class Fft {
     for (let i = 0; i < this.size; i++) {
       const j = this.#reversed[i] ?? 0;
       if (j <= i) continue;
-      const [re, im] = [real[i] ?? 0, imaginary[i] ?? 0];
+      const re = real[i] ?? 0;
+      const im = imaginary[i] ?? 0;
       real[i] = real[j] ?? 0;
       imaginary[i] = imaginary[j] ?? 0;
       real[j] = re;
@@ -57,13 +58,16 @@ export class Fft {
         const lower = upper + half;
         const cosine = this.#cosines[k * turn] ?? 0;
         const sine = this.#sines[k * turn] ?? 0;
-        const [re, im] = [real[lower] ?? 0, imaginary[lower] ?? 0];
+        const re = real[lower] ?? 0;
+        const im = imaginary[lower] ?? 0;
         const turnedReal = re * cosine + im * sine;
         const turnedImaginary = im * cosine - re * sine;
-        real[lower] = (real[upper] ?? 0) - turnedReal;
-        imaginary[lower] = (imaginary[upper] ?? 0) - turnedImaginary;
-        real[upper] = (real[upper] ?? 0) + turnedReal;
-        imaginary[upper] = (imaginary[upper] ?? 0) + turnedImaginary;
+        const upperReal = real[upper] ?? 0;
+        const upperImaginary = imaginary[upper] ?? 0;
+        real[lower] = upperReal - turnedReal;
+        imaginary[lower] = upperImaginary - turnedImaginary;
+        real[upper] = upperReal + turnedReal;
+        imaginary[upper] = upperImaginary + turnedImaginary;
       }
     }
   }

@@ -50,7 +50,8 @@ export class OverlappingFrames {
   put(frame: number, spectrum: Float32Array): void {
     const { size } = this.#fft;
     for (let bin = 0; bin <= this.#hop; bin++) {
-      const [real, imaginary] = [spectrum[2 * bin] ?? 0, spectrum[2 * bin + 1] ?? 0];
+      const real = spectrum[2 * bin] ?? 0;
+      const imaginary = spectrum[2 * bin + 1] ?? 0;
       const mirrored = (size - bin) % size;
       this.#real[bin] = real;
       this.#real[mirrored] = real;

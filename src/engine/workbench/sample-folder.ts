@@ -85,9 +85,11 @@ function sorted(entries: readonly Dirent[], task: Task): Sorted {
     return reason === null;
   });
   const all = files.map((entry) => entry.name).filter((name) => !name.startsWith('.'));
-  const names = all.filter((name) => !sidecarEnding.test(name));
+  // Where any file is a sample, none lies beside one.
+  const isSidecar = (name: string) => task.reads !== 'file' && sidecarEnding.test(name);
+  const names = all.filter((name) => !isSidecar(name));
   const stems = new Set(names.flatMap((name) => [name, stem(name)]));
-  const sidecars = new Set(all.filter((name) => sidecarEnding.test(name)));
+  const sidecars = new Set(all.filter(isSidecar));
   for (const name of sidecars) if (!stems.has(stem(name))) skipped.push({ name, reason: 'there is no sample of that name beside it' });
   const left = names.slice(limits.samplesMax);
   for (const name of left) skipped.push({ name, reason: `more than ${limits.samplesMax} files; ${task.name} is judged on the first ones` });
