@@ -35,16 +35,12 @@ export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAns
     content = await openContent(job.content, job.header);
     const needsDecoding = (name: string) => tools.pipelines.get(name)?.reads.some((kind) => kind !== 'file') === true;
     const raw: Decoded = { image: null, audio: null, file: content };
-    let decoded: Decoded | { readonly error: unknown } = raw;
-    if (job.pipelines.some(needsDecoding)) {
-      const decodeBegan = performance.now();
-      decoded = await decode(content, job).catch((error: unknown) => ({ error }));
-      decodeMs = hundredths(performance.now() - decodeBegan);
-    }
+    const whole = job.pipelines.some(needsDecoding) ? await readWhole(content, job) : { decoded: raw, decodeMs: 0 };
+    decodeMs = whole.decodeMs;
     const shared: Shared = new Map();
     for (const name of job.pipelines) {
       const needed = needsDecoding(name);
-      const given = needed ? decoded : raw;
+      const given = needed ? whole.decoded : raw;
       pipelines.push('error' in given ? failed(name, given.error) : await runPipeline(name, given, needed ? decodeMs : 0, shared, tools));
     }
   } catch (error) {
@@ -56,15 +52,29 @@ export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAns
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 
-/** Throws what reading it throws, CAPTURE_UNSUPPORTED, CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-async function decode(content: OpenContent, job: EngineJob): Promise<Decoded> {
+/** What reading or decoding fails with is an answer: it is not everybody's trouble. Reading is not counted as decoding. */
+async function readWhole(content: OpenContent, job: EngineJob): Promise<{ decoded: Decoded | { error: unknown }; decodeMs: number }> {
+  let began: number | null = null;
+  const spent = () => (began === null ? 0 : hundredths(performance.now() - began));
+  try {
+    const bytes = await content.whole();
+    began = performance.now();
+    const decoded = { ...(await decode(bytes, job)), file: content };
+    return { decoded, decodeMs: spent() };
+  } catch (error) {
+    return { decoded: { error }, decodeMs: spent() };
+  }
+}
+
+/** Throws CAPTURE_UNSUPPORTED, CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
+async function decode(bytes: Uint8Array, job: EngineJob): Promise<Omit<Decoded, 'file'>> {
   if (job.header.kind === 'image') {
     const { openImage } = await import('./image.js');
-    return { image: await openImage(await content.whole()), audio: null, file: content };
+    return { image: await openImage(bytes), audio: null };
   }
   if (job.header.kind === 'audio') {
     const { openAudio } = await import('./audio.js');
-    return { image: null, audio: openAudio(await content.whole()), file: content };
+    return { image: null, audio: openAudio(bytes) };
   }
   throw new ShoalError('CAPTURE_UNSUPPORTED', `the capture is ${job.header.mediaType}; images and audio can be looked at`);
 }
