@@ -42,6 +42,7 @@ function runStage({ task, model, session, options }: Stage, image: ImagePort, ea
   const input: TaskInput<unknown> = {
     image,
     audio: null,
+    file: null,
     each,
     model,
     options,

@@ -13,6 +13,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,
+  'models-hearing': async () => (await import('./models-hearing.js')).modelsHearing,
   pixels: async () => (await import('./pixels.js')).pixels,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };

@@ -6,9 +6,8 @@ import { type BoardClass, boardClassOf } from '../src/core/board-class.js';
 import type { Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
-import { openAudio } from '../src/engine/audio.js';
-import { openImage } from '../src/engine/image.js';
 import { Session } from '../src/engine/session.js';
+import { decode } from '../src/engine/workbench/sample.js';
 import { readNature } from '../src/ops/board.js';
 import { pinnedVariant } from '../src/registry/choose-variant.js';
 
@@ -16,6 +15,8 @@ export interface TaskRun {
   readonly observations: Observation[];
   /** Model runs made. */
   readonly runs: number;
+  /** What the task gave later stages to hear instead, at its own rate. */
+  readonly heard?: Float32Array;
 }
 
 export interface OpenedTask {
@@ -51,9 +52,9 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
   return {
     async run(encoded, each, options = {}) {
       let runs = 0;
+      const given: { heard?: Float32Array } = {};
       const input: TaskInput<unknown> = {
-        image: task.reads === 'image' ? await openImage(encoded) : null,
-        audio: task.reads === 'audio' ? openAudio(encoded) : null,
+        ...(await decode(task, encoded)),
         each: each ?? null,
         model,
         options: task.options.parse(options),
@@ -61,9 +62,12 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
           runs++;
           return session.run(feeds);
         },
+        replaceAudio(samples) {
+          given.heard = samples;
+        },
         measure: async (_, work) => work(),
       };
-      return { observations: await task.run(input), runs };
+      return { observations: await task.run(input), runs, ...given };
     },
     close: () => session.release(),
   };

@@ -62,6 +62,7 @@ function looker(task: Task, model: Model, session: Session): Candidate['look'] {
     let runs = 0;
     const input: TaskInput<unknown> = {
       ...sample,
+      file: null,
       model,
       options,
       async infer(feeds) {

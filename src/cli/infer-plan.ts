@@ -3,11 +3,11 @@
  */
 import type { Settings } from '../config/config-parts.js';
 import { loadConfig } from '../config/load-config.js';
-import type { CaptureKind } from '../core/capture.js';
+import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
-import type { PipelineConfig, PipelineSpec } from '../core/pipeline.js';
+import { canRead, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
 import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
@@ -34,13 +34,14 @@ export interface InferPlan {
   readonly configHash: string;
 }
 
+type Capture = Pick<CaptureHeader, 'kind' | 'mediaType'>;
 type Pipelines = Readonly<Record<string, PipelineConfig>>;
 
 /** Throws USAGE, CONFIG_INVALID or MODEL_MISSING. Of several pipelines, those that cannot run are left out. */
-export async function planInference(parts: Parts, options: InferOptions, kind: CaptureKind): Promise<InferPlan> {
+export async function planInference(parts: Parts, options: InferOptions, capture: Capture): Promise<InferPlan> {
   if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
-  const wanted = choose(parts, options, loaded?.settings.pipelines, kind);
+  const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
   const policy = await policyOf(loaded?.settings);
   const paths = loaded?.settings.paths ?? { state_dir: usualStateDir(), models_dirs: [] };
   const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
@@ -52,7 +53,7 @@ export async function planInference(parts: Parts, options: InferOptions, kind: C
     );
   }
   const named = options.pipeline !== undefined || options.task !== undefined;
-  const pipelines = resolution.pipelines.filter(({ reads }) => named || reads.includes(kind));
+  const pipelines = resolution.pipelines.filter((pipeline) => named || canRead(pipeline, capture));
   const models = pipelines.flatMap(({ stages }) => stages.flatMap(({ model }) => registry.find(model) ?? []));
   return {
     pipelines,
@@ -70,14 +71,14 @@ async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> 
   return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
-/** Tasks that add nothing for a person: they find what another reads, or tell more of what another finds. */
-const onRequest = new Set(['detect-text', 'classify-orientation', 'landmark-face']);
+/** Tasks that add nothing for a person on their own: they find or prepare what another reads or hears, or tell more of what another finds. */
+const onRequest = new Set(['detect-text', 'classify-orientation', 'denoise-speech', 'landmark-face']);
 
-function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, kind: CaptureKind): Pipelines {
+function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, capture: Capture): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
   if (pipeline !== undefined) return pick(configured, pipeline);
   if (configured !== undefined) return configured;
-  const answers = parts.tasks.filter(({ name, reads }) => reads === kind && !onRequest.has(name));
+  const answers = parts.tasks.filter(({ name, reads }) => canRead({ reads: [reads] }, capture) && !onRequest.has(name));
   return Object.assign({}, ...answers.map(({ name }) => taskPipeline(parts, name))) as Pipelines;
 }
 

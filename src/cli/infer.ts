@@ -12,6 +12,7 @@ import type { Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { captureId } from '../core/id.js';
 import { limits } from '../core/limits.js';
+import { canRead, readableBy } from '../core/pipeline.js';
 import { readableMediaTypes, sniff } from '../core/sniff.js';
 import { runOnce } from '../engine/run-once.js';
 import { Reporter } from '../flow/report.js';
@@ -29,7 +30,7 @@ import { resultText, type ShownResult } from './result-text.js';
 export function inferCommand(context: CommandContext<Parts>): Command {
   return new Command('infer')
     .description('run one file through a pipeline or a task, or through all that can read it, and print the results')
-    .argument('<file>', 'an image (JPEG, PNG, WebP, TIFF) or a WAV recording')
+    .argument('<file>', 'an image (JPEG, PNG, WebP, TIFF), a WAV recording, or any file to be identified')
     .option('-c, --config <file>', 'configuration with pipelines and folders of models')
     .option('-p, --pipeline <name>', 'a pipeline of the configuration; without it, all of them')
     .option('-t, --task <name>', `a task with its default model: ${context.parts.tasks.map(({ name }) => name).join(', ')}`)
@@ -47,10 +48,15 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const header = await look(file, surroundings);
   const unsupported = (reader: string) =>
     new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${header.mediaType} (told by its content); ${reader}`);
-  if (!readableMediaTypes.has(header.mediaType)) throw unsupported(`Shoal reads ${[...readableMediaTypes].join(', ')}`);
-  const { pipelines, models, engine, device, configHash } = await planInference(parts, options, header.kind);
-  const unfit = pipelines.find(({ reads }) => !reads.includes(header.kind));
-  if (unfit !== undefined) throw unsupported(`${unfit.name} reads ${unfit.reads.join(' or ')}`);
+  const { pipelines, models, engine, device, configHash } = await planInference(parts, options, header).catch((error: unknown) => {
+    const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && !readableMediaTypes.has(header.mediaType);
+    if (!nothingReadsIt || options.task !== undefined || options.pipeline !== undefined) throw error;
+    throw unsupported(
+      `Shoal looks into ${[...readableMediaTypes].join(', ')}, and identifies other files once a model for it is installed`,
+    );
+  });
+  const unfit = pipelines.find((pipeline) => !canRead(pipeline, header));
+  if (unfit !== undefined) throw unsupported(`${unfit.name} reads ${readableBy([unfit])}`);
   if (pipelines.length === 0) throw unsupported('no pipeline of the configuration reads that');
   const hangMs = Math.max(...pipelines.map((pipeline) => pipeline.hangMs));
   const names = pipelines.map(({ name }) => name);

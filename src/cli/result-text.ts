@@ -42,6 +42,7 @@ export function observationText(observation: Observation): string {
   const parts = [`${(observation.score * 100).toFixed(0).padStart(3)} %`];
   if (observation.text !== undefined) parts.push(JSON.stringify(observation.text));
   if (observation.label !== undefined) parts.push(observation.label);
+  if (observation.group !== undefined) parts.push(`(${observation.group})`);
   if (observation.segment !== undefined) {
     parts.push(`${observation.segment.start_s.toFixed(2)} s to ${observation.segment.end_s.toFixed(2)} s`);
   }

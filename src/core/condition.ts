@@ -63,6 +63,7 @@ const segmentFields = { start_s: 'double', end_s: 'double' };
 const observationFields = {
   score: 'double',
   label: 'string',
+  group: 'string',
   text: 'string',
   of: 'double',
   box: 'Box',
@@ -85,8 +86,15 @@ class Segment {
 
 class ObservationValue {
   constructor(observation: Observation) {
-    const { score, label, text, of, box, segment, values } = observation;
-    Object.assign(this, { score }, label !== undefined && { label }, text !== undefined && { text }, of !== undefined && { of });
+    const { score, label, group, text, of, box, segment, values } = observation;
+    Object.assign(
+      this,
+      { score },
+      label !== undefined && { label },
+      group !== undefined && { group },
+      text !== undefined && { text },
+      of !== undefined && { of },
+    );
     if (values) Object.assign(this, { values });
     if (box) Object.assign(this, { box: new Box(box) });
     if (segment) Object.assign(this, { segment: new Segment(segment) });
@@ -94,8 +102,8 @@ class ObservationValue {
 }
 
 /**
- * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `text`, `of`,
- * `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. Rejects with a ConditionError.
+ * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
+ * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. Rejects with a ConditionError.
  */
 export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
   if (text.length > limits.conditionCharsMax) {

@@ -319,15 +319,32 @@ export interface AudioPort {
   samples(rateHz: number): Promise<Float32Array>;
 }
 
+/** The encoded bytes of a capture, whatever it is: the engine owns the file, a task looks at parts of it. */
+export interface FilePort {
+  readonly bytes: number;
+  /**
+   * The bytes from `offset` on: `length` of them, fewer where the file ends. The caller owns them. Rejects with CAPTURE_CHANGED when it
+   * is no longer the file that was claimed, with CAPTURE_TOO_LARGE for more than `limits.fileRangeBytesMax`.
+   */
+  read(offset: number, length: number): Promise<Uint8Array>;
+}
+
 /** What a task gets to work on one capture. `measure` attributes time in the trace; time in `infer` is counted by itself. */
 export interface TaskInput<Options> {
   readonly image: ImagePort | null;
   readonly audio: AudioPort | null;
+  /** There for a task that reads `file`. */
+  readonly file: FilePort | null;
   /** With `each:` the observations of that stage, else null. The task answers with `of` set to the index. */
   readonly each: readonly Observation[] | null;
   readonly model: ModelFacts;
   readonly options: Options;
   infer(feeds: Tensors): Promise<Tensors>;
+  /**
+   * Gives the later stages of the pipeline mono samples -1..1 at `rateHz` to hear instead of the recording, as long as it and in time with
+   * it; they are given away. Absent where no stage follows.
+   */
+  replaceAudio?(samples: Float32Array, rateHz: number): void;
   measure<T>(phase: 'preprocess' | 'postprocess', work: () => T | Promise<T>): Promise<T>;
 }
 
@@ -365,7 +382,8 @@ export interface Task<Options = unknown> {
   /** Verb-object. */
   readonly name: string;
   readonly summary: string;
-  readonly reads: 'image' | 'audio';
+  /** A decoded image or recording, or the bytes of any file. */
+  readonly reads: 'image' | 'audio' | 'file';
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
   /** The task that finds what this one looks at, for a person who asks for this one alone. */

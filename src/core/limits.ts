@@ -68,6 +68,8 @@ export const limits = {
   engineStderrLogged: 200,
   /** How often the pool looks at its engines' memory; the kernel is asked, not the engine. */
   engineWatchMs: 1000,
+  /** Bytes of a file a task asks for at once: what tells its type stands at its ends. */
+  fileRangeBytesMax: 1024 * 1024,
   /** An encoded capture read into an engine: an hour of 48 kHz stereo is 690 MB and is to be cut. */
   captureBytesMax: 512 * 1024 * 1024,
 

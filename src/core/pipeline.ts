@@ -1,7 +1,8 @@
 /**
  * Pipelines and stages as the configuration resolved them: complete, named, frozen.
  */
-import type { CaptureKind } from './capture.js';
+import type { CaptureHeader, CaptureKind } from './capture.js';
+import { readableMediaTypes } from './sniff.js';
 
 export interface StageSpec {
   /** Name under which later stages and conditions find its observations. */
@@ -22,8 +23,8 @@ export interface PipelineSpec {
   readonly name: string;
   /** Names of inputs. */
   readonly from: readonly string[];
-  /** Kinds of capture its first stage can read. */
-  readonly reads: readonly CaptureKind[];
+  /** Kinds of capture its stages can read once they are decoded; `file` is any, as it is. */
+  readonly reads: readonly (CaptureKind | 'file')[];
   readonly stages: readonly StageSpec[];
   /** The wish, looked at between stages; null for none. */
   readonly budgetMs: number | null;
@@ -38,6 +39,18 @@ export interface PipelineSpec {
   };
   /** Names of the sinks that get its results. */
   readonly sinks: readonly string[];
+}
+
+/** Whether a pipeline can look at a capture: what it needs decoded must be of a kind it reads and of a type that an engine decodes. */
+export function canRead({ reads }: Pick<PipelineSpec, 'reads'>, { kind, mediaType }: Pick<CaptureHeader, 'kind' | 'mediaType'>): boolean {
+  return reads.includes('file') || (reads.includes(kind) && readableMediaTypes.has(mediaType));
+}
+
+/** The media types that pipelines reading these kinds take, for a person. */
+export function readableBy(pipelines: readonly Pick<PipelineSpec, 'reads'>[]): string {
+  const kinds = new Set<string>(pipelines.flatMap(({ reads }) => reads));
+  const types = [...readableMediaTypes].filter((type) => kinds.has(type.split('/', 1)[0] ?? ''));
+  return kinds.has('file') ? 'any file' : types.join(', ');
 }
 
 /** A pipeline as written in the configuration and validated; models and variants are still open. Keys as in the file. */

@@ -28,6 +28,8 @@ export interface Segment {
 export interface Observation {
   score: number;
   label?: string;
+  /** What kind of thing `label` is: `code` for `python`. */
+  group?: string;
   text?: string;
   box?: Box;
   quad?: Quad;
@@ -36,7 +38,7 @@ export interface Observation {
   points?: Record<string, Point>;
   /** Named numbers, the unit in the name (`yaw_deg`), at most `limits.valuesMax`; names match `valueNamePattern`. */
   values?: Record<string, number>;
-  /** A direction that stands for how the thing looks: floats whose squares sum to 1, at most `limits.embeddingMax`. */
+  /** A direction that stands for how the thing looks or sounds: floats whose squares sum to 1, at most `limits.embeddingMax`. */
   embedding?: number[];
   /** For a stage with `each:`: index of the observation of that stage this one is about. */
   of?: number;

@@ -13,6 +13,16 @@ export function openAudio(encoded: Uint8Array): AudioPort {
   return new WavAudio(encoded, readWav(encoded));
 }
 
+/** Mono samples -1..1 as a recording; they are kept and must not change. */
+export function samplesAudio(samples: Float32Array, ownRateHz: number): AudioPort {
+  const read: SampleReader = (from, target) => target.set(samples.subarray(from, from + target.length));
+  return {
+    durationS: samples.length / ownRateHz,
+    rateHz: ownRateHz,
+    samples: async (rateHz) => (rateHz === ownRateHz ? samples : resample(read, samples.length, ownRateHz, rateHz)),
+  };
+}
+
 /** One sample at a byte offset, -1 .. 1. */
 const readers: Readonly<Record<SampleFormat, (view: DataView, at: number) => number>> = {
   u8: (view, at) => (view.getUint8(at) - 128) / 128,

@@ -6,13 +6,16 @@
  * run in it.
  */
 import { readFile } from 'node:fs/promises';
-import type { AudioPort, ImagePort, Task } from '../core/contracts.js';
+import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { asVariant, type Model } from '../core/model.js';
+import { openAudio } from './audio.js';
+import { bytesContent } from './content.js';
 import type { Measurement, MeasureRequest, VariantRuns } from './measure-protocol.js';
 import { selfTest } from './self-test.js';
 import { Session } from './session.js';
+import type { Decoded } from './stage.js';
 
 interface Opened {
   readonly runs: { -readonly [Key in keyof VariantRuns]: VariantRuns[Key] };
@@ -101,9 +104,13 @@ export class VariantMeasure {
     }
   }
 
-  async #decode(): Promise<{ image: ImagePort | null; audio: AudioPort | null }> {
-    if (this.#task.reads === 'image') return { image: await (await import('./image.js')).openImage(this.#encoded), audio: null };
-    return { image: null, audio: (await import('./audio.js')).openAudio(this.#encoded) };
+  async #decode(): Promise<Decoded> {
+    const { reads } = this.#task;
+    return {
+      image: reads === 'image' ? await (await import('./image.js')).openImage(this.#encoded) : null,
+      audio: reads === 'audio' ? openAudio(this.#encoded) : null,
+      file: bytesContent(this.#encoded),
+    };
   }
 }
 

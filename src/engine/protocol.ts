@@ -60,6 +60,7 @@ const flatError = z.strictObject({ code: name, message: words });
 const observation = z.strictObject({
   score: z.number().min(0).max(1),
   label: words.exactOptional(),
+  group: words.exactOptional(),
   text: words.exactOptional(),
   box: z.strictObject({ x_min: z.number(), y_min: z.number(), x_max: z.number(), y_max: z.number() }).exactOptional(),
   quad: z.tuple([point, point, point, point]).exactOptional(),

@@ -2,8 +2,8 @@
  * One job in the engine: read once, decoded once, all its pipelines in order, one answer.
  *
  * Guarantees: every pipeline of the job is in the answer, in the job's order, whatever happened to the others; a capture
- * that cannot be read or decoded fails all of them with the same reason. A stage that two pipelines share (same task,
- * model, variant, options and source) runs once.
+ * that cannot be read fails all of them with the same reason, one that cannot be decoded those that need it decoded. A stage
+ * that two pipelines share (same task, model, variant, options and source) runs once.
  * A pipeline's budget counts the decoding and its own stages, not the pipelines before it, and is looked at between
  * stages and at the end.
  */
@@ -13,7 +13,7 @@ import type { EngineAnswer, EngineJob, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec, StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
-import { readContent } from './content.js';
+import { type OpenContent, openContent } from './content.js';
 import { weigh } from './protocol.js';
 import type { Sessions } from './sessions.js';
 import { type Decoded, emptyTrace, hundredths, runStage, type StageOutcome } from './stage.js';
@@ -30,22 +30,44 @@ export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAns
   const began = performance.now();
   let decodeMs = 0;
   const pipelines: PipelineAnswer[] = [];
+  let content: OpenContent | null = null;
   try {
-    const bytes = await readContent(job.content, job.header);
-    const decodeBegan = performance.now();
-    const decoded = await decode(bytes, job);
-    decodeMs = hundredths(performance.now() - decodeBegan);
+    content = await openContent(job.content, job.header);
+    const needsDecoding = (name: string) => tools.pipelines.get(name)?.reads.some((kind) => kind !== 'file') === true;
+    const raw: Decoded = { image: null, audio: null, file: content };
+    const whole = job.pipelines.some(needsDecoding) ? await readWhole(content, job) : { decoded: raw, decodeMs: 0 };
+    decodeMs = whole.decodeMs;
     const shared: Shared = new Map();
-    for (const name of job.pipelines) pipelines.push(await runPipeline(name, decoded, decodeMs, shared, tools));
+    for (const name of job.pipelines) {
+      const needed = needsDecoding(name);
+      const given = needed ? whole.decoded : raw;
+      pipelines.push('error' in given ? failed(name, given.error) : await runPipeline(name, given, needed ? decodeMs : 0, shared, tools));
+    }
   } catch (error) {
     for (const pipeline of job.pipelines.slice(pipelines.length)) pipelines.push(failed(pipeline, error));
+  } finally {
+    await content?.close();
   }
   const answer = { pipelines, decodeMs, totalMs: hundredths(performance.now() - began) };
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 
+/** What reading or decoding fails with is an answer: it is not everybody's trouble. Reading is not counted as decoding. */
+async function readWhole(content: OpenContent, job: EngineJob): Promise<{ decoded: Decoded | { error: unknown }; decodeMs: number }> {
+  let began: number | null = null;
+  const spent = () => (began === null ? 0 : hundredths(performance.now() - began));
+  try {
+    const bytes = await content.whole();
+    began = performance.now();
+    const decoded = { ...(await decode(bytes, job)), file: content };
+    return { decoded, decodeMs: spent() };
+  } catch (error) {
+    return { decoded: { error }, decodeMs: spent() };
+  }
+}
+
 /** Throws CAPTURE_UNSUPPORTED, CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-async function decode(bytes: Uint8Array, job: EngineJob): Promise<Decoded> {
+async function decode(bytes: Uint8Array, job: EngineJob): Promise<Omit<Decoded, 'file'>> {
   if (job.header.kind === 'image') {
     const { openImage } = await import('./image.js');
     return { image: await openImage(bytes), audio: null };
@@ -63,6 +85,7 @@ async function runPipeline(name: string, decoded: Decoded, decodeMs: number, sha
   const began = performance.now();
   const observations: Record<string, readonly Observation[]> = {};
   const stages: StageTrace[] = [];
+  const state: PipelineState = { name, decoded, observations, keys: new Map(), heard: null };
   for (const [index, stage] of spec.stages.entries()) {
     const late = lateness(spec, decodeMs + performance.now() - began);
     if (late !== null) {
@@ -70,7 +93,7 @@ async function runPipeline(name: string, decoded: Decoded, decodeMs: number, sha
       const error = { code: 'LATE', message: `${late}; stopped before stage "${stage.as}"` };
       return { pipeline: name, state: 'late', error, observations, stages: [...stages, ...rest] };
     }
-    const outcome = await runShared(name, spec, stage, decoded, observations, shared, tools);
+    const outcome = await runShared(state, stage, shared, tools);
     stages.push(outcome.trace);
     if (outcome.error !== undefined) {
       const rest = spec.stages.slice(index + 1).map((left) => emptyTrace(left, 'skipped: an earlier stage failed'));
@@ -88,33 +111,46 @@ function lateness(spec: PipelineSpec, spentMs: number): string | null {
   return `took ${Math.round(spentMs)} ms, its budget_ms is ${spec.budgetMs}`;
 }
 
-async function runShared(
-  pipeline: string,
-  spec: PipelineSpec,
-  stage: StageSpec,
-  decoded: Decoded,
-  observations: Readonly<Record<string, readonly Observation[]>>,
-  shared: Shared,
-  tools: JobTools,
-): Promise<StageOutcome> {
-  const key = stageKey(spec, stage);
+/** What a pipeline has so far. */
+interface PipelineState {
+  readonly name: string;
+  /** What the next stage gets: a stage may have given it another recording. */
+  decoded: Decoded;
+  readonly observations: Readonly<Record<string, readonly Observation[]>>;
+  /** Keys of the stages that ran, by their names. */
+  readonly keys: Map<string, string>;
+  /** Key of the stage that gave the recording; null while it is the capture's. */
+  heard: string | null;
+}
+
+async function runShared(state: PipelineState, stage: StageSpec, shared: Shared, tools: JobTools): Promise<StageOutcome> {
+  const key = stageKey(state, stage);
   const earlier = shared.get(key);
-  if (earlier !== undefined) {
-    const { trace } = earlier.outcome;
-    const state = trace.state === 'ran' ? (`skipped: shared with ${earlier.pipeline}` as const) : trace.state;
-    const spent = { preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, runs: 0 };
-    return { ...earlier.outcome, trace: { ...trace, ...spent, stage: stage.as, state } };
+  const outcome = earlier === undefined ? await runAlone(state, stage, tools) : repeated(earlier, stage);
+  if (earlier === undefined) shared.set(key, { pipeline: state.name, outcome });
+  state.keys.set(stage.as, key);
+  if (outcome.audio !== undefined) {
+    state.decoded = { ...state.decoded, audio: outcome.audio };
+    state.heard = key;
   }
-  const each = stage.each === undefined ? null : (observations[stage.each] ?? []);
-  const outcome = await runStage(stage, decoded, each, tools);
-  shared.set(key, { pipeline, outcome });
   return outcome;
 }
 
+function runAlone(state: PipelineState, stage: StageSpec, tools: JobTools): Promise<StageOutcome> {
+  const each = stage.each === undefined ? null : (state.observations[stage.each] ?? []);
+  return runStage(stage, state.decoded, each, tools);
+}
+
+function repeated({ pipeline, outcome }: { readonly pipeline: string; readonly outcome: StageOutcome }, stage: StageSpec): StageOutcome {
+  const { trace } = outcome;
+  const state = trace.state === 'ran' ? (`skipped: shared with ${pipeline}` as const) : trace.state;
+  const spent = { preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, runs: 0 };
+  return { ...outcome, trace: { ...trace, ...spent, stage: stage.as, state } };
+}
+
 /** What decides a stage's outcome on one capture; names of stages do not. */
-function stageKey(spec: PipelineSpec, stage: StageSpec): string {
-  const source = spec.stages.find((candidate) => candidate.as === stage.each);
-  return JSON.stringify([stage.task, stage.model, stage.variant, stage.options, source === undefined ? null : stageKey(spec, source)]);
+function stageKey({ keys, heard }: PipelineState, { task, model, variant, options, each }: StageSpec): string {
+  return JSON.stringify([task, model, variant, options, each === undefined ? null : keys.get(each), heard]);
 }
 
 function failed(pipeline: string, error: unknown): PipelineAnswer {

@@ -3,23 +3,27 @@
  *
  * Guarantees: what a stage found is finite, within the limits and in the agreed form, or the stage has failed.
  */
-import type { AudioPort, ImagePort, Task, TaskInput } from '../core/contracts.js';
+import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
+import { samplesAudio } from './audio.js';
 import { faultOf } from './protocol.js';
 import type { OpenModel, Sessions } from './sessions.js';
 
-/** The decoded capture; one of the two is there. */
+/** A capture as its stages get it: what it decodes to, and its bytes as they are. */
 export interface Decoded {
   readonly image: ImagePort | null;
   readonly audio: AudioPort | null;
+  readonly file: FilePort | null;
 }
 
 export interface StageOutcome {
   readonly observations: readonly Observation[];
   readonly trace: StageTrace;
+  /** What later stages hear instead of the recording. */
+  readonly audio?: AudioPort;
   /** What the stage failed with. */
   readonly error?: unknown;
 }
@@ -47,10 +51,14 @@ export async function runStage(
     const open = await tools.sessions.get(stage.model, stage.variant);
     task.fit(open.model);
     const before = process.memoryUsage.rss();
-    const found = await task.run(taskInput(stage, decoded, each, open, trace));
+    const heard: { audio?: AudioPort } = {};
+    const replaceAudio = (samples: Float32Array, rateHz: number): void => {
+      heard.audio = samplesAudio(samples, rateHz);
+    };
+    const found = await task.run({ ...taskInput(stage, decoded, each, open, trace), replaceAudio });
     await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;
-    return { observations: checked(stage, found), trace };
+    return { observations: checked(stage, found), trace, ...heard };
   } catch (error) {
     trace.state = 'failed';
     return { observations: [], trace, error };
@@ -69,7 +77,7 @@ function taskFor(stage: StageSpec, decoded: Decoded, tasks: ReadonlyMap<string, 
   const task = tasks.get(stage.task);
   if (task === undefined) throw new ShoalError('SHOAL_INTERNAL', `stage "${stage.as}": this build has no task ${stage.task}`);
   if (decoded[task.reads] === null) {
-    const kind = decoded.image === null ? 'audio' : 'an image';
+    const kind = decoded.image !== null ? 'an image' : decoded.audio !== null ? 'audio' : 'neither image nor audio';
     throw new ShoalError('CAPTURE_UNSUPPORTED', `stage "${stage.as}": ${stage.task} reads ${task.reads}, the capture is ${kind}`);
   }
   return task;

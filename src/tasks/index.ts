@@ -3,27 +3,37 @@ import type { Task } from '../core/contracts.js';
 import { classifyImage } from './classify-image.js';
 import { classifyOrientation } from './classify-orientation.js';
 import { classifyPersonPresence } from './classify-person-presence.js';
+import { denoiseSpeech } from './denoise-speech.js';
+import { detectAnomaly } from './detect-anomaly.js';
 import { detectFaces } from './detect-faces.js';
 import { detectObjects } from './detect-objects.js';
 import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
+import { embedAudio } from './embed-audio.js';
 import { embedImage } from './embed-image.js';
 import { estimateHeadPose } from './estimate-head-pose.js';
 import { estimatePose } from './estimate-pose.js';
+import { identifyFile } from './identify-file.js';
 import { landmarkFace } from './landmark-face.js';
 import { readText } from './read-text.js';
+import { spotKeyword } from './spot-keyword.js';
 
 export const tasks: readonly Task[] = [
   classifyImage,
   classifyOrientation,
   classifyPersonPresence,
+  denoiseSpeech,
+  detectAnomaly,
   detectFaces,
   detectObjects,
   detectSpeech,
   detectText,
+  embedAudio,
   embedImage,
   estimateHeadPose,
   estimatePose,
+  identifyFile,
   landmarkFace,
   readText,
+  spotKeyword,
 ];

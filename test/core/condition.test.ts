@@ -5,7 +5,7 @@ import type { Observation } from '../../src/core/result.js';
 
 const lines: Observation[] = [
   { score: 0.9, text: 'EXIT', label: 'line', box: { x_min: 0.5, y_min: 0, x_max: 1, y_max: 1 }, segment: { start_s: 1, end_s: 2.5 } },
-  { score: 1, values: { yaw_deg: 31.5 } },
+  { score: 1, label: 'python', group: 'code', values: { yaw_deg: 31.5 } },
 ];
 const compile = (text: string) => compileCondition(text, { lines: 'list' });
 
@@ -24,6 +24,7 @@ test('conditions answer over the observations of the stages', async (t) => {
     ['lines[1].values.yaw_deg > 30', true],
     ['lines[1].values["yaw_deg"] * 2 > 100', false],
     ['lines.exists(l, has(l.values) && l.values.yaw_deg < -30.0)', false],
+    ['lines[1].group == "code" && "yaw_deg" in lines[1].values', true],
     ['lines.exists(l, has(l.text) && l.text.startsWith("EX"))', true],
   ];
   for (const [text, holds] of cases) t.same((await compile(text)).evaluate({ lines }), { holds, trouble: null }, text);

@@ -1,12 +1,12 @@
 import { execFileSync } from 'node:child_process';
-import { appendFileSync, mkdirSync, mkdtempSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdirSync, mkdtempSync, symlinkSync, truncateSync, utimesSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'tap';
 import { limits } from '../../src/core/limits.js';
 import type { PipelineSpec } from '../../src/core/pipeline.js';
 import { engineCount, readCapacity } from '../../src/engine/capacity.js';
-import { readContent } from '../../src/engine/content.js';
+import { bytesContent, openContent, readContent } from '../../src/engine/content.js';
 import { engineOptions } from '../../src/engine/options.js';
 import { faultOf, readReply } from '../../src/engine/protocol.js';
 import { runJob } from '../../src/engine/run-job.js';
@@ -16,6 +16,7 @@ import { bareSpawn } from '../support/bare-spawn.js';
 import { additionModel, entryOf, job, model, pipeline, pixelPng, setup, stage } from '../support/engine-lab.js';
 import { testTasks } from '../support/engine-tasks.js';
 import { testSurroundings } from '../support/surroundings.js';
+import { wavOf } from '../support/wav.js';
 
 bareSpawn();
 
@@ -145,6 +146,65 @@ test('a capture that cannot be decoded fails every pipeline with the reason', as
   ]);
   const header = { ...job([]).header, kind: 'document', mediaType: 'application/pdf' } as const;
   t.match((await run(pipelines, { header })).pipelines, [{ error: { code: 'CAPTURE_UNSUPPORTED', message: /application\/pdf/ } }, {}]);
+});
+
+const fileEnds = pipeline('ends', [stage('ends', { length: 3 })], { reads: ['file'] });
+
+test('a task that reads the file gets any capture, decoded or not, and a broken one too', async (t) => {
+  const document = { ...job([]).header, kind: 'document', mediaType: 'application/pdf' } as const;
+  t.match((await run([fileEnds], { header: document }, Buffer.from('%PDF-1.7 ...'))).pipelines, [
+    { state: 'done', observations: { ends: [{ label: '%PD.....', values: { bytes: 12 } }] } },
+  ]);
+  const broken = await run([pipeline('a', [find(1)]), fileEnds], {}, Buffer.from('not an image'));
+  t.match(broken.pipelines, [
+    { pipeline: 'a', state: 'failed', error: { code: 'CAPTURE_DECODE' } },
+    { pipeline: 'ends', state: 'done', observations: { ends: [{ label: 'not...ge' }] } },
+  ]);
+  const [greedy] = (await run([pipeline('p', [stage('ends', { length: limits.fileRangeBytesMax + 1 })], { reads: ['file'] })])).pipelines;
+  t.match(greedy, { state: 'failed', error: { code: 'CAPTURE_TOO_LARGE', message: /at once/ } });
+  const budget = pipeline('budget', [stage('ends', { length: 1 })], { reads: ['file'], budgetMs: 1000 });
+  const alone = await run([budget], {}, Buffer.from('not an image'));
+  t.match(alone, { decodeMs: 0, pipelines: [{ state: 'done' }] }, 'nothing is decoded for it');
+});
+
+test('parts of a file are read where they are, and not from a file that changed meanwhile', async (t) => {
+  const file = path.join(mkdtempSync(path.join(tmpdir(), 'shoal-content-')), 'long');
+  // Longer than any capture that is read whole; sparse.
+  writeFileSync(file, 'begin');
+  truncateSync(file, limits.captureBytesMax + 10);
+  const bytes = limits.captureBytesMax + 10;
+  const content = await openContent({ path: file }, { bytes });
+  t.equal(Buffer.from(await content.read(1, 3)).toString(), 'egi');
+  t.same([...(await content.read(bytes - 2, 100))], [0, 0], 'fewer where the file ends');
+  t.equal((await content.read(bytes + 5, 10)).length, 0);
+  await t.rejects(content.whole(), { code: 'CAPTURE_TOO_LARGE' });
+  await t.rejects(content.read(0, limits.fileRangeBytesMax + 1), { code: 'CAPTURE_TOO_LARGE' });
+  appendFileSync(file, 'x');
+  await t.rejects(content.read(0, 4), { code: 'CAPTURE_CHANGED' });
+  await content.close();
+  t.equal(Buffer.from(await bytesContent(Buffer.from('abcdef')).read(4, 100)).toString(), 'ef');
+});
+
+test('a stage may give later stages of its pipeline another recording, and only those', async (t) => {
+  const audio = { reads: ['audio'] } as const;
+  const louder = (as: string, by: number) => stage('louder', { by }, { as });
+  const listen = (as: string) => stage('listen', {}, { as });
+  const header = { ...job([]).header, kind: 'audio', mediaType: 'audio/wav' } as const;
+  const pipelines = [
+    pipeline('plain', [listen('before')], audio),
+    pipeline('louder', [listen('before'), louder('once', 0.25), listen('after'), louder('twice', 0.25), listen('end')], audio),
+    pipeline('other', [louder('once', 0.125), listen('after')], audio),
+    pipeline('again', [louder('first', 0.25), listen('after')], audio),
+  ];
+  const answer = await run(pipelines, { header }, wavOf(new Float32Array(8000).fill(0.125), 8000));
+  const heard = answer.pipelines.map(({ observations }) =>
+    Object.values(observations).map(([found]) => Math.round((found?.values?.heard ?? 0) * 1000) / 1000),
+  );
+  t.same(heard, [[0.125], [0.125, 0.125, 0.375, 0.375, 0.625], [0.125, 0.25], [0.125, 0.375]]);
+  t.match(answer.pipelines[1]?.stages[0], { state: 'skipped: shared with plain' }, 'the recording itself is heard once');
+  t.match(answer.pipelines[2]?.stages[1], { state: 'ran' }, 'what another stage made is another recording');
+  t.match(answer.pipelines[3]?.stages, [{ state: 'skipped: shared with louder' }, { state: 'skipped: shared with louder' }]);
+  t.equal(answer.pipelines[1]?.observations.end?.[0]?.values?.seconds, 1);
 });
 
 test('a file is read whole or not at all', async (t) => {

@@ -33,6 +33,19 @@ test('a capture that nobody can read says what it is and what is read here', asy
   t.match(route(header, []), { unrouted: /no pipeline takes captures from the input "inbox"/ });
 });
 
+test('a pipeline that reads files takes every capture, whatever it is, beside those that need it decoded', async (t) => {
+  const all = [pipeline('types', { reads: ['file'] }), pipeline('faces', {}), pipeline('speech', { reads: ['audio'] })];
+  const names = (kind: CaptureHeader['kind'], mediaType: string) => {
+    const routed = route({ ...header, kind, mediaType }, all);
+    return 'pipelines' in routed ? routed.pipelines.map((spec) => spec.name) : routed.unrouted;
+  };
+  t.same(names('image', 'image/png'), ['types', 'faces']);
+  t.same(names('audio', 'audio/wav'), ['types', 'speech']);
+  t.same(names('image', 'image/svg+xml'), ['types'], 'an image no engine decodes');
+  t.same(names('audio', 'audio/mpeg'), ['types']);
+  for (const kind of ['text', 'archive', 'document', 'unknown'] as const) t.same(names(kind, 'application/x-any'), ['types']);
+});
+
 test('a priority queue serves the lowest number first, keeps order within it, and is bounded', async (t) => {
   const queue = new PriorityQueue<string>(3);
   t.ok(queue.push(5, 'a'));

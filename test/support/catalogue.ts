@@ -7,7 +7,9 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { buildVariant, parseRecipe } from '../../src/compile/recipe.js';
 import { reasonOf } from '../../src/core/errors.js';
+import type { Model } from '../../src/core/model.js';
 import { type Card, readCard } from '../../src/registry/card.js';
+import { openRegistry } from '../../src/registry/registry.js';
 
 export interface Assembled {
   /** A folder of models, for `openRegistry`. */
@@ -25,13 +27,13 @@ export function catalogueEntries(): string[] {
     .sort();
 }
 
-/** `data` is the folder with the shared test data, whose models/ is searched. Of a damaged card it throws. */
-export async function assembleCatalogue(data: string): Promise<Assembled> {
+/** `data` is the folder with the shared test data, whose models/ is searched; with `only`, the entries of these names. Of a damaged card it throws. */
+export async function assembleCatalogue(data: string, only?: readonly string[]): Promise<Assembled> {
   const files = filesByHash(path.join(data, 'models'));
   const directory = mkdtempSync(path.join(tmpdir(), 'shoal-catalogue-'));
   const models: string[] = [];
   const left: { entry: string; reason: string }[] = [];
-  for (const entry of catalogueEntries()) {
+  for (const entry of catalogueEntries().filter((each) => only?.includes(path.dirname(each)) ?? true)) {
     const { card } = await readCard(path.resolve('catalogue', entry), { labels: false });
     const made = makeFiles(card, entry, files);
     if (typeof made === 'string') {
@@ -43,6 +45,14 @@ export async function assembleCatalogue(data: string): Promise<Assembled> {
     models.push(entry);
   }
   return { directory, models, left };
+}
+
+/** One entry as an installed model. Throws, saying why, when it cannot be made here. */
+export async function catalogueModel(data: string, name: string): Promise<Model> {
+  const { directory, left } = await assembleCatalogue(data, [name]);
+  const model = (await openRegistry([directory])).find(name);
+  if (model === null) throw new Error(`${name}: ${left[0]?.reason ?? 'no such entry in the catalogue'}`);
+  return model;
 }
 
 /** The files to fetch, built where a variant has a recipe; or why that cannot be done here. */

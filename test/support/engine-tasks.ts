@@ -58,6 +58,32 @@ export const testTasks: readonly Task[] = [
     block(50);
     return [];
   }),
+  /** Reads the ends of the file, or a range of it that is too long. */
+  {
+    ...task('ends', z.object({ length: z.number() }), async ({ file, options }) => {
+      const first = (await file?.read(0, options.length)) ?? [];
+      const last = (await file?.read((file.bytes ?? 0) - 2, 10)) ?? [];
+      return [{ score: 1, label: `${Buffer.from([...first])}...${Buffer.from([...last])}`, values: { bytes: file?.bytes ?? 0 } }];
+    }),
+    reads: 'file',
+  },
+  /** Hears the mean of the recording, and gives later stages one that is louder. */
+  {
+    ...task('louder', z.object({ by: z.number() }), async ({ audio, options, replaceAudio }) => {
+      const samples = (await audio?.samples(audio.rateHz)) ?? new Float32Array();
+      const louder = samples.map((sample) => sample + options.by);
+      replaceAudio?.(louder, audio?.rateHz ?? 1);
+      return [{ score: 1, values: { heard: samples[0] ?? Number.NaN } }];
+    }),
+    reads: 'audio',
+  },
+  {
+    ...task('listen', z.object({}), async ({ audio }) => {
+      const samples = (await audio?.samples(8000)) ?? new Float32Array();
+      return [{ score: 1, values: { heard: samples[samples.length >> 1] ?? Number.NaN, seconds: audio?.durationS ?? 0 } }];
+    }),
+    reads: 'audio',
+  },
   task('size', z.object({}), async ({ image }) => [{ score: 1, label: `${image?.width} x ${image?.height}` }]),
   task('process', z.object({}), async () => [{ score: 1, label: `${process.pid}`, text: JSON.stringify(process.env) }]),
   /** Runs the addition model: 1 + 10 and 2 + 20. */

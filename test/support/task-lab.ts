@@ -42,6 +42,7 @@ export async function runTask(
   const observations = await task.run({
     image,
     audio: null,
+    file: null,
     each,
     model,
     options: task.options.parse(options),

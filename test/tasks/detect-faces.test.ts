@@ -181,6 +181,7 @@ async function find(image: ImagePort | null, options: Record<string, unknown> = 
   const input: TaskInput<ReturnType<typeof detectFaces.options.parse>> = {
     image,
     audio: null,
+    file: null,
     each: null,
     model: facts,
     options: detectFaces.options.parse(options),

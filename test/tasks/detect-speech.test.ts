@@ -115,6 +115,7 @@ test('frames come with their context, the state goes from run to run, the last f
   const input: TaskInput<ReturnType<typeof detectSpeech.options.parse>> = {
     image: null,
     audio,
+    file: null,
     each: null,
     model: facts,
     options: detectSpeech.options.parse({}),

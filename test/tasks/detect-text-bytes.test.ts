@@ -64,6 +64,7 @@ test('no pixel is touched: the model gets the bytes of the resized image, in row
   const run = detectText.run({
     image,
     audio: null,
+    file: null,
     each: null,
     model: asVariant(model, variant),
     options: detectText.options.parse({ max_side_px: 320 }),

@@ -48,6 +48,7 @@ async function run<Options>(
   const input: TaskInput<Options> = {
     image,
     audio: null,
+    file: null,
     each: more.each ?? null,
     model,
     options: task.options.parse(more.options ?? {}),

@@ -85,9 +85,11 @@ function sorted(entries: readonly Dirent[], task: Task): Sorted {
     return reason === null;
   });
   const all = files.map((entry) => entry.name).filter((name) => !name.startsWith('.'));
-  const names = all.filter((name) => !sidecarEnding.test(name));
+  // Where any file is a sample, none lies beside one.
+  const isSidecar = (name: string) => task.reads !== 'file' && sidecarEnding.test(name);
+  const names = all.filter((name) => !isSidecar(name));
   const stems = new Set(names.flatMap((name) => [name, stem(name)]));
-  const sidecars = new Set(all.filter((name) => sidecarEnding.test(name)));
+  const sidecars = new Set(all.filter(isSidecar));
   for (const name of sidecars) if (!stems.has(stem(name))) skipped.push({ name, reason: 'there is no sample of that name beside it' });
   const left = names.slice(limits.samplesMax);
   for (const name of left) skipped.push({ name, reason: `more than ${limits.samplesMax} files; ${task.name} is judged on the first ones` });
@@ -102,7 +104,8 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
   const file = path.join(root, name);
   const encoded = await readFileOf(file, limits.sampleBytesMax);
   const { kind, readable, what } = sniff(encoded.subarray(0, limits.sniffBytes));
-  if (!readable || kind !== task.reads) throw new ShoalError('CAPTURE_UNSUPPORTED', `${what}; ${task.name} needs ${task.reads} samples`);
+  if (task.reads !== 'file' && (!readable || kind !== task.reads))
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `${what}; ${task.name} needs ${task.reads} samples`);
   const { audio } = await decode(task, encoded);
   if (audio !== null && audio.durationS > limits.sampleSecondsMax) {
     throw new ShoalError('CAPTURE_TOO_LARGE', `${audio.durationS.toFixed(0)} s long, at most ${limits.sampleSecondsMax} s: cut it`);

@@ -11,7 +11,7 @@ import type { ModelFacts } from '../../core/model.js';
 import type { Observation } from '../../core/result.js';
 import type { Tensors } from '../../core/tensor.js';
 import { openAudio } from '../audio.js';
-import { readContent } from '../content.js';
+import { bytesContent, readContent } from '../content.js';
 import { openImage } from '../image.js';
 import type { Decoded } from '../stage.js';
 
@@ -35,9 +35,13 @@ export interface Bench {
   readonly model: ModelFacts;
 }
 
-/** Decodes an encoded capture as an engine does. Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-export async function decode(task: Task, encoded: Uint8Array): Promise<Decoded> {
-  return task.reads === 'image' ? { image: await openImage(encoded), audio: null } : { image: null, audio: openAudio(encoded) };
+/** Decodes an encoded capture as an engine does for the task. Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
+export async function decode({ reads }: Pick<Task, 'reads'>, encoded: Uint8Array): Promise<Decoded> {
+  return {
+    image: reads === 'image' ? await openImage(encoded) : null,
+    audio: reads === 'audio' ? openAudio(encoded) : null,
+    file: bytesContent(encoded),
+  };
 }
 
 /** The encoded capture. Throws CAPTURE_CHANGED when it is no longer the file that was looked at. */

@@ -6,7 +6,6 @@
  */
 import type { CardDraft, ForeignModel } from '../../core/contracts.js';
 import type { TensorSpec } from '../../core/tensor.js';
-import { cellsOf } from '../cells.js';
 import { numbered, type PictureInput, pictureInput } from '../drafting.js';
 
 const strides = [8, 16, 32];
@@ -28,7 +27,7 @@ export function draftDetector(model: ForeignModel): CardDraft[] {
 function oneOutput(output: TensorSpec, picture: PictureInput, { labels }: ForeignModel): CardDraft[] {
   const [, first = 0, second = 0] = output.shape.map(Number);
   const [boxes, values] = first > second ? [first, second] : [second, first];
-  const cells = strides.reduce((sum, stride) => sum + cellsOf(picture.width, picture.height, stride).length, 0);
+  const cells = strides.reduce((sum, stride) => sum + Math.ceil(picture.width / stride) * Math.ceil(picture.height / stride), 0);
   const found = `its output "${output.name}" has ${boxes} rows of ${values} values`;
   const make = (params: Record<string, unknown>, others: number, ...remarks: string[]): CardDraft => ({
     params: { ...params, ...common },

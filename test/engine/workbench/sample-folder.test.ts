@@ -5,6 +5,7 @@ import { readSampleFolder } from '../../../src/engine/workbench/sample-folder.js
 import { classifyOrientation } from '../../../src/tasks/classify-orientation.js';
 import { detectSpeech } from '../../../src/tasks/detect-speech.js';
 import { detectText } from '../../../src/tasks/detect-text.js';
+import { identifyFile } from '../../../src/tasks/identify-file.js';
 import { readText } from '../../../src/tasks/read-text.js';
 import { freshFolder, pageCrops } from '../../support/samples.js';
 
@@ -52,6 +53,17 @@ test('what cannot be used is named with its reason, and nothing outside the fold
     more: /a folder/,
   });
   t.equal(skipped.length, 8, 'hidden files are not spoken of');
+});
+
+test('for a task that reads files any file is a sample, and none lies beside one', async (t) => {
+  const folder = freshFolder('files');
+  for (let i = 0; i < 8; i++) {
+    writeFileSync(path.join(folder, `${i}.txt`), `text ${i}`);
+    writeFileSync(path.join(folder, `${i}.json`), `{ "number": ${i} }`);
+  }
+  const { calibration, heldOut, skipped } = await readSampleFolder(folder, identifyFile);
+  t.equal(calibration.length + heldOut.length, 16);
+  t.strictSame(skipped, []);
 });
 
 test('too few samples are refused with what was found and what is needed', async (t) => {
