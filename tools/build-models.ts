@@ -13,7 +13,7 @@ import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { furtherFiles, mainFiles, type SourceFiles } from '../src/compile/import/import-model.js';
+import { furtherFiles, mainFileOf, type SourceFiles } from '../src/compile/import/import-model.js';
 import { buildVariant, parseRecipe, type Recipe } from '../src/compile/recipe.js';
 import { type Card, readCard } from '../src/registry/card.js';
 
@@ -81,7 +81,7 @@ async function build(folder: string, variant: Card['variants'][string], taken: T
 
 /** The files an import needs: those the main one names lie beside it, in the package and nowhere else. */
 async function sourceFiles({ main, file, root }: Taken, spec: NonNullable<Recipe['import']>): Promise<SourceFiles> {
-  const files = new Map<string, Uint8Array>([[mainFiles[spec.format], main]]);
+  const files = new Map<string, Uint8Array>([[mainFileOf(spec), main]]);
   for (const name of furtherFiles(main, spec)) {
     const found = path.resolve(path.dirname(file), name);
     if (!found.startsWith(root + path.sep)) throw new Error(`${file}: it names the file ${name}, which is outside the package`);

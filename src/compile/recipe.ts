@@ -7,7 +7,7 @@ import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { Graph } from './graph.js';
-import { importModel, importSchema, mainFiles, type SourceFiles, sourceHash } from './import/import-model.js';
+import { importModel, importSchema, mainFileOf, type SourceFiles, sourceHash } from './import/import-model.js';
 import type { OnnxModel } from './onnx/model.js';
 import { readModel } from './onnx/read.js';
 import { writeModel } from './onnx/write.js';
@@ -113,7 +113,7 @@ function readSource(source: Uint8Array | SourceFiles, recipe: Recipe): OnnxModel
     throw new ShoalError('MODEL_INVALID', `the source are ${source.size} files, and the recipe does not say how they are imported`);
   }
   if (!(source instanceof Uint8Array)) return importModel(source, recipe.import);
-  return importModel(new Map([[mainFiles[recipe.import.format], source]]), recipe.import);
+  return importModel(new Map([[mainFileOf(recipe.import), source]]), recipe.import);
 }
 
 function quantize(model: OnnxModel, { equalize, weight_bits, float_nodes, ranges, bias_corrections }: QuantizeRecipe): void {

@@ -7,7 +7,7 @@
 import { lstat, readdir } from 'node:fs/promises';
 import path from 'node:path';
 
-import { furtherFiles, mainFiles } from '../../compile/import/import-model.js';
+import { furtherFiles, mainFileOf } from '../../compile/import/import-model.js';
 import { readBounded } from '../../config/source-file.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
@@ -31,7 +31,7 @@ export async function readSource(place: string): Promise<ImportSource> {
   const bytes = await readFileOf(file);
   const format = formatOf(bytes);
   if (format === 'onnx') return { format, file, files: new Map([[path.basename(file), bytes]]) };
-  const files = new Map([[mainFiles[format] as string, bytes]]);
+  const files = new Map([[mainFileOf({ format }), bytes]]);
   for (const name of furtherFiles(bytes, { format })) {
     if (path.basename(name) !== name || name === '' || name.startsWith('.')) {
       throw new ShoalError('MODEL_INVALID', `${printable(file)} names the file ${printable(name)}, which is not in its own folder`);

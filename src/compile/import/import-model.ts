@@ -1,7 +1,7 @@
 /**
  * The first step of a recipe that begins with another format than ONNX: which files are its source, their hash, and the model they become.
  *
- * One line a format here, its room beside.
+ * To add a format: its schema and a line in `formats` here, its folder beside.
  */
 import { createHash } from 'node:crypto';
 import { z } from 'zod';
@@ -11,8 +11,8 @@ import { importTfjs, tfjsMainFile, tfjsWeightFiles } from './tfjs/import-tfjs.js
 import { importTflite } from './tflite/import-tflite.js';
 
 /**
- * The files a model is imported from, by the names the main one has for them; the main one under the name that `mainFiles` says, whatever it
- * is called on disk.
+ * The files a model is imported from, by the names the main one has for them; the main one under that of `mainFileOf`, whatever it is
+ * called on disk.
  */
 export type SourceFiles = ReadonlyMap<string, Uint8Array>;
 
@@ -37,18 +37,39 @@ export const importSchema = z.discriminatedUnion('format', [tfjsSchema, tfliteSc
 
 export type ImportSpec = z.infer<typeof importSchema>;
 
-/** The key of the main file among the source files, by format. */
-export const mainFiles = { tfjs: tfjsMainFile, tflite: 'model.tflite' } as const satisfies Record<ImportSpec['format'], string>;
+const tfliteFile = 'model.tflite';
+
+interface Format<Spec> {
+  /** The key of the main file among the source files. */
+  readonly mainFile: string;
+  /** The other files that the main one asks for. */
+  furtherFiles(main: Uint8Array): readonly string[];
+  read(files: SourceFiles, spec: Spec): OnnxModel;
+}
+
+const formats: { readonly [Name in ImportSpec['format']]: Format<Extract<ImportSpec, { format: Name }>> } = {
+  tfjs: { mainFile: tfjsMainFile, furtherFiles: tfjsWeightFiles, read: importTfjs },
+  tflite: {
+    mainFile: tfliteFile,
+    furtherFiles: () => [],
+    read: (files, spec) => importTflite(files.get(tfliteFile) ?? new Uint8Array(0), spec),
+  },
+};
+
+/** The name that the main file has among the source files. */
+export function mainFileOf({ format }: ImportSpec): string {
+  return formats[format].mainFile;
+}
 
 /** The other files that the main one asks for, by the names it has for them: check them before opening any. Throws MODEL_INVALID. */
-export function furtherFiles(main: Uint8Array, { format }: Pick<ImportSpec, 'format'>): readonly string[] {
-  return format === 'tfjs' ? tfjsWeightFiles(main) : [];
+export function furtherFiles(main: Uint8Array, { format }: ImportSpec): readonly string[] {
+  return formats[format].furtherFiles(main);
 }
 
 /** Throws MODEL_INVALID, naming what cannot be imported. */
 export function importModel(files: SourceFiles, spec: ImportSpec): OnnxModel {
-  if (spec.format === 'tfjs') return importTfjs(files, spec);
-  return importTflite(files.get(mainFiles.tflite) ?? new Uint8Array(0), spec);
+  const { read } = formats[spec.format] as Format<ImportSpec>;
+  return read(files, spec);
 }
 
 /**

@@ -143,6 +143,13 @@ const gather: Rule = ({ node, inputs: [x = unknown, indices = unknown] }) => {
   return [fact(x.type, [...x.shape.slice(0, axis), ...indices.shape, ...x.shape.slice(axis + 1)], value)];
 };
 
+/** The last dimension of the indices is a place in the first dimensions of x, after `batch_dims` that both have. */
+const gatherND: Rule = ({ node, inputs: [x = unknown, indices = unknown] }) => {
+  const depth = indices.shape?.at(-1);
+  if (x.shape === null || indices.shape === null || typeof depth !== 'number') return [fact(x.type, null)];
+  return [fact(x.type, [...indices.shape.slice(0, -1), ...x.shape.slice(intOf(node, 'batch_dims', 0) + depth)])];
+};
+
 const squeeze: Rule = (call) => {
   const [x = unknown] = call.inputs;
   const { shape } = x;
@@ -304,6 +311,7 @@ export const arrangingRules: Readonly<Record<string, Rule>> = {
   Split: split,
   Slice: slice,
   Gather: gather,
+  GatherND: gatherND,
   GatherElements: ({ inputs: [x = unknown, indices = unknown] }) => [fact(x.type, indices.shape)],
   Squeeze: squeeze,
   Unsqueeze: unsqueeze,

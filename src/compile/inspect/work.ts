@@ -19,7 +19,7 @@ const others = (count: Size): Work | null => (count === null ? null : { macs: 0,
 /** They rename, move or state elements, and compute none. */
 const free = new Set(
   (
-    'Constant ConstantOfShape Identity Reshape Flatten Squeeze Unsqueeze Shape Size Transpose Concat Split Slice Gather GatherElements Expand Tile Pad ' +
+    'Constant ConstantOfShape Identity Reshape Flatten Squeeze Unsqueeze Shape Size Transpose Concat Split Slice Gather GatherElements GatherND Expand Tile Pad ' +
     'DepthToSpace SpaceToDepth Range Dropout'
   ).split(' '),
 );
