@@ -104,7 +104,7 @@ export interface FromSourcesOptions extends FetchOptions {
 
 /**
  * Fetches a file from the first source that has it. `target` names a file for each attempt, in a folder that is only ours; answers the one
- * that holds it. Throws what the last source failed with: MODEL_FETCH or MODEL_HASH.
+ * that holds it. Throws what the last source failed with, MODEL_FETCH or MODEL_HASH; at once the system's error of a disk in trouble.
  */
 export async function fetchFromSources(
   sources: readonly Source[],
@@ -119,7 +119,7 @@ export async function fetchFromSources(
       return path;
     } catch (error) {
       options.signal?.throwIfAborted();
-      if (attempt === sources.length - 1) throw error;
+      if (attempt === sources.length - 1 || !(error instanceof ShoalError)) throw error;
       onRefusal?.(reasonOf(error));
     }
   }
