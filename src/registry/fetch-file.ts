@@ -16,6 +16,8 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { classOfAddress } from './address.js';
 
+const diskTroubles: ReadonlySet<string> = new Set(['ENOSPC', 'EDQUOT', 'EROFS', 'EIO']);
+
 /** All addresses of a name, as text. */
 export type Resolve = (hostname: string) => Promise<readonly string[]>;
 
@@ -62,7 +64,7 @@ export const resolveBySystem: Resolve = async (hostname) => (await systemLookup(
 
 /**
  * `target` must not exist. Throws MODEL_FETCH when it cannot be had, MODEL_HASH when it is not what was promised, each naming the address
- * and what was found; the signal's reason when aborted.
+ * and what was found; the signal's reason when aborted; the system's error for a disk that is full, read-only or broken.
  */
 export async function fetchFile(url: string, origin: Origin, promised: Promised, target: string, options: FetchOptions = {}) {
   const pace = options.pace ?? usualPace;
@@ -78,6 +80,8 @@ export async function fetchFile(url: string, origin: Origin, promised: Promised,
     }
   } catch (error) {
     if (options.signal?.aborted === true) throw options.signal.reason;
+    // Another source would not help.
+    if (diskTroubles.has((error as NodeJS.ErrnoException).code ?? '')) throw error;
     const reason = overdue.aborted ? `it takes more than ${seconds(pace.totalMs)}` : reasonOf(error);
     const code = error instanceof ShoalError ? error.code : 'MODEL_FETCH';
     throw new ShoalError(code, `${url}: ${reason}`, { cause: error });

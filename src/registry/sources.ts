@@ -98,23 +98,20 @@ async function readSetting(file: string, bytesMax: number): Promise<string> {
 }
 
 export interface FromSourcesOptions extends FetchOptions {
-  /** Of each source that was asked in vain, a sentence. */
+  /** Of each source that was asked in vain and is followed by another, a sentence. */
   readonly onRefusal?: (reason: string) => void;
 }
 
 /**
- * Fetches a file into `target`, a path in a folder that is only ours, from the first source that has it. Throws MODEL_FETCH, or MODEL_HASH
- * when the last one asked held something else, with every reason.
+ * Fetches a file from the first source that has it. `target` names a file for each attempt, in a folder that is only ours; answers the one
+ * that holds it. Throws what the last source failed with, MODEL_FETCH or MODEL_HASH; at once the system's error of a disk in trouble.
  */
 export async function fetchFromSources(
   sources: readonly Source[],
   file: Download,
   target: (attempt: number) => string,
-  options: FromSourcesOptions = {},
+  { onRefusal, ...options }: FromSourcesOptions = {},
 ): Promise<string> {
-  if (sources.length === 0)
-    throw new ShoalError('MODEL_FETCH', `there is nowhere to fetch from: models.public is false and models.sources is empty`);
-  const failures: unknown[] = [];
   for (const [attempt, { addressOf, origin }] of sources.entries()) {
     const path = target(attempt);
     try {
@@ -122,11 +119,9 @@ export async function fetchFromSources(
       return path;
     } catch (error) {
       options.signal?.throwIfAborted();
-      failures.push(error);
-      if (attempt < sources.length - 1) options.onRefusal?.(reasonOf(error));
+      if (attempt === sources.length - 1 || !(error instanceof ShoalError)) throw error;
+      onRefusal?.(reasonOf(error));
     }
   }
-  const last = failures.at(-1);
-  const code = last instanceof ShoalError ? last.code : 'MODEL_FETCH';
-  throw new ShoalError(code, failures.map(reasonOf).join('; '));
+  throw new ShoalError('MODEL_FETCH', 'there is nowhere to fetch from: models.public is false and models.sources is empty');
 }

@@ -5,7 +5,7 @@
  * Guarantees: whatever happens meanwhile, SIGKILL included, the folder of models holds what it held, or that and the change. A hidden folder
  * names the process that made it by number and start time, and is cleared by the next command once that process is gone.
  */
-import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir } from 'node:fs/promises';
+import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
@@ -82,12 +82,23 @@ async function startOf(pid: string): Promise<string | null> {
   return stat?.slice(stat.lastIndexOf(')') + 2).split(' ')[19] ?? null;
 }
 
-/** With the folders above it, each readable by everybody whatever the umask; answers the uppermost that was made. */
+/**
+ * With the folders above it, each readable by everybody whatever the umask; answers the uppermost that was made. Not by mkdir's own
+ * `recursive`, which never ends where the system denies that a folder can be made with ENOENT (/proc).
+ */
 async function makeFolder(folder: string): Promise<string | undefined> {
-  const first = await mkdir(folder, { recursive: true });
-  if (first === undefined) return undefined;
-  for (let made = folder; made.startsWith(first); made = path.dirname(made)) await chmod(made, 0o755);
-  return first;
+  let first: string | undefined;
+  try {
+    await mkdir(folder);
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code === 'EEXIST' && (await stat(folder)).isDirectory()) return undefined;
+    if (code !== 'ENOENT' || path.dirname(folder) === folder) throw error;
+    first = await makeFolder(path.dirname(folder));
+    await mkdir(folder);
+  }
+  await chmod(folder, 0o755);
+  return first ?? folder;
 }
 
 /** Two commands may work on one name, one clearing the folder of the name that the other has just made. */

@@ -1,4 +1,5 @@
 /** `shoal models add` and its like as an operator runs them: to the end, killed at any moment, and on what must be refused. */
+import { execFileSync } from 'node:child_process';
 import { chmodSync, chownSync, existsSync, mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -6,6 +7,7 @@ import { type Test, test } from 'tap';
 import { openRegistry } from '../../src/registry/registry.js';
 import { verifyModel } from '../../src/registry/verify.js';
 import { type Board, catalogueBoard, type Ended } from '../support/catalogue-board.js';
+import { cannotMount } from '../support/folder-bench.js';
 import { bySha256 } from '../support/https-files.js';
 import { putEntry, served, weights, weightsSha256 } from '../support/tiny-catalogue.js';
 import { until } from '../support/until.js';
@@ -240,6 +242,23 @@ test('sources count only from a file that nobody else can have written', async (
   t.strictSame(board.mirror.asked, []);
   board.configure({ models: { public: false } });
   refused(t, board, await board.models('add', 'face-finder'), 1, /nowhere to fetch from/);
+});
+
+test('a full disk is told as one, without asking another source, and the next add succeeds', { skip: cannotMount() }, async (t) => {
+  const board = await catalogueBoard(t);
+  const target = path.join(board.state, 'models');
+  mkdirSync(target, { recursive: true });
+  execFileSync('mount', ['-t', 'tmpfs', '-o', 'size=300k', 'tmpfs', target]);
+  try {
+    const source = { url: `https://127.0.0.1:${board.mirror.port}/models`, allow_private: true, ca_file: board.mirror.caFile };
+    board.configure({ models: { sources: [source, source], public: false } });
+    refused(t, board, await board.models('add', 'face-finder'), 1, /state\/models cannot be changed: ENOSPC.*make room/);
+    t.equal(board.mirror.asked.length, 1);
+    execFileSync('mount', ['-o', 'remount,size=10M', target]);
+    t.match(await board.models('add', 'face-finder'), { code: 0 });
+  } finally {
+    execFileSync('umount', [target]);
+  }
 });
 
 test('a token goes to its source, and only when it is well kept', async (t) => {

@@ -64,8 +64,9 @@ export function addCommand(context: ModelsContext): Command {
       if (options.compile !== undefined && (await stat(options.compile).catch(() => null))?.isDirectory() !== true)
         throw new ShoalError('USAGE', `--compile ${options.compile} is no folder of samples`);
       const ref = await add(context, what, options);
-      if (options.compile !== undefined) await compileAdded(context, ref, options.compile, options);
-      if (options.tune) await tuneModels(context, await openModelsSetting(context, options), [ref], tuneOptionsOf(options));
+      const compiled = options.compile === undefined ? null : await compileAdded(context, ref, options.compile, options);
+      const refs = compiled === null ? [ref] : [ref, compiled];
+      if (options.tune) await tuneModels(context, await openModelsSetting(context, options), refs, tuneOptionsOf(options));
     });
 }
 
@@ -101,12 +102,12 @@ async function add(context: ModelsContext, what: string, options: AddOptions): P
   }
 }
 
-async function compileAdded(context: ModelsContext, ref: string, samples: string, options: AddOptions): Promise<void> {
+async function compileAdded(context: ModelsContext, ref: string, samples: string, options: AddOptions): Promise<string | null> {
   const setting = await openModelsSetting(context, options);
   const file = setting.registry.find(ref)?.variants[0]?.path;
   if (file === undefined) throw new ShoalError('MODEL_MISSING', `${ref} is gone again`);
   const json = options.json === undefined ? {} : { json: options.json };
-  await compileFile(context, file, { calibrate: samples, out: folderForNew(setting.paths), effort: 'normal', ...json });
+  return compileFile(context, file, { calibrate: samples, out: folderForNew(setting.paths), effort: 'normal', ...json });
 }
 
 function tuneOptionsOf({ config, stateDir, json }: AddOptions): TuneOptions {

@@ -5,6 +5,7 @@
  * of models as it was and no process behind. Installs nothing: what is made is used when a configuration names it.
  */
 import { Command, InvalidArgumentError, Option } from 'commander';
+import { modelRef } from '../../core/model.js';
 import { runtimeVersion } from '../../engine/runtime-version.js';
 import { readNature } from '../../ops/board.js';
 import { createLog } from '../../ops/log.js';
@@ -49,10 +50,11 @@ export function compileCommand(context: ModelsPlaceContext): Command {
     )
     .option('--json', 'print what was measured as JSON')
     .addHelpText('after', help)
-    .action((file: string, options: CompileOptions) => compileFile(context, file, options));
+    .action(async (file: string, options: CompileOptions) => void (await compileFile(context, file, options)));
 }
 
-export async function compileFile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<void> {
+/** Answers `name@version` of what was written; null when no variant is better than the model as it is. */
+export async function compileFile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<string | null> {
   const { registry } = await openModelsSetting(context, {});
   const plan = await planCompile(file, options, tasks, registry);
   const folder = versionFolder(options.out, plan);
@@ -65,13 +67,15 @@ export async function compileFile(context: ModelsPlaceContext, file: string, opt
     const model = await compiledModel(plan, outcome, board, context.version);
     if (model !== null) await writeModelFolder(options.out, model);
     const written = model === null ? null : folder;
+    const made = model === null ? null : modelRef(plan);
     if (options.json) {
       context.stdout.write(`${JSON.stringify({ ...evidenceOf(plan, outcome, board, context.version), out: written })}\n`);
-      return;
+      return made;
     }
     context.stdout.write(
       `${compileText(outcome, plan.task.metric, plan.task.alsoMetric)}\n\n${closing(plan, written, model?.copies.has(licenceFile) === true)}\n`,
     );
+    return made;
   } finally {
     interruption.end();
   }
