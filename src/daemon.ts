@@ -31,6 +31,8 @@ import { SystemdNotifier } from './ops/systemd.js';
 import { bundledModels, type Parts, parts } from './parts.js';
 import { openVariantPolicy } from './registry/choose-variant.js';
 import { fingerprintOf } from './registry/fingerprint.js';
+import { modelFolders } from './registry/model-folders.js';
+import { type Pins, tellPins } from './registry/pins.js';
 import { openRegistry, type Registry } from './registry/registry.js';
 import { resolvePipelines } from './registry/resolve.js';
 import { RunningVariants } from './registry/running-variants.js';
@@ -60,6 +62,7 @@ export class Daemon {
   readonly #inputs = new Map<string, Input>();
   #pipelines: readonly PipelineSpec[] = [];
   #models: readonly string[] = [];
+  #pins: Pins['models'] = {};
   #variants: RunningVariants | undefined;
   #engines: EnginePool | undefined;
   #schedule: Schedule | undefined;
@@ -169,9 +172,11 @@ export class Daemon {
   /** Among the first parts, since an engine takes longest to be ready. */
   async #startEngines(): Promise<void> {
     const { paths, pipelines, sinks, engine, variants } = this.#settings;
-    const registry = await openRegistry([...paths.models_dirs, bundledModels]);
-    for (const { path, reason } of registry.problems) this.log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
     const policy = await openVariantPolicy(variants, paths.state_dir, fingerprintOf(readNature(), runtimeVersion()));
+    const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
+    for (const { path, reason } of registry.problems) this.log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
+    this.#pins = registry.pins.models;
+    tellPins(registry, this.log, this.#health);
     const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms, policy };
     const resolution = resolvePipelines(pipelines, registry, parts.tasks, defaults);
     this.#pipelines = resolution.pipelines;
@@ -300,6 +305,7 @@ export class Daemon {
       boot: this.#boot,
       pipelines: this.#pipelines.map(({ name }) => name),
       models: this.#models,
+      pins: this.#pins,
       variants: this.#variants?.byModel ?? {},
       variant_changes: this.#variants?.changes ?? [],
     };

@@ -7,10 +7,10 @@ import type { CommandContext, CommandFactory } from './cli/command-context.js';
 import { standardDefaults } from './cli/command-context.js';
 import type { DoctorContext } from './cli/doctor.js';
 import { exitCodes } from './cli/exit.js';
-import type { ModelsContext } from './cli/models.js';
+import type { ModelsContext } from './cli/models-context.js';
 import { runProgram } from './cli/program.js';
 import { createLog } from './ops/log.js';
-import { bundledModels, type Parts, parts } from './parts.js';
+import { bundledModels, catalogueFolder, type Parts, parts } from './parts.js';
 
 type Context = CommandContext<Parts> & DoctorContext & ModelsContext;
 type Factory = CommandFactory<Context>;
@@ -37,6 +37,7 @@ const context: Context = {
   stdout: process.stdout,
   stderr: process.stderr,
   modelsDirectories: [bundledModels],
+  catalogue: catalogueFolder,
   fitModel: (model) => parts.tasks.find(({ name }) => name === model.task)?.fit(model),
   probeModels: async (models) => (await import('./engine/run-once.js')).probeModels(models, createLog({ level: 'error', format: 'text' })),
   probeRuntime: async () => (await import('./engine/run-once.js')).probeRuntime(createLog({ level: 'error', format: 'text' })),

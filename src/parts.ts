@@ -9,6 +9,7 @@ import { httpOptions } from './http/http-options.js';
 import { folderInput } from './inputs/folder.js';
 import { mqttConnection } from './mqtt/connection.js';
 import { logOptions } from './ops/log.js';
+import { modelsOptions } from './registry/sources.js';
 import { fileSink } from './sinks/file.js';
 import { mqttSink } from './sinks/mqtt.js';
 import { storeOptions } from './store/options.js';
@@ -19,10 +20,13 @@ export const parts = {
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,
-  sections: { engine: engineOptions, store: storeOptions, http: httpOptions, log: logOptions },
+  sections: { models: modelsOptions, engine: engineOptions, store: storeOptions, http: httpOptions, log: logOptions },
 } as const;
 
 /** Models that come with Shoal; a folder of `paths.models_dirs` comes before them. */
 export const bundledModels = fileURLToPath(new URL('../../models', import.meta.url));
+
+/** Cards of models that are to be had: `shoal models add` fetches what is missing. */
+export const catalogueFolder = fileURLToPath(new URL('../../catalogue', import.meta.url));
 
 export type Parts = typeof parts;

@@ -34,6 +34,15 @@ for (const room of ['inputs', 'sinks', 'tasks']) {
   }
 }
 
+// Whoever passes a model on must be able to comply with its licence.
+for (const card of files.filter((name) => /^(models|catalogue)\/[^/]+\/[^/]+\/card\.yaml$/.test(name))) {
+  const licence = card.replace('card.yaml', 'LICENSE');
+  if (!files.includes(licence) || readFileSync(licence, 'utf8').trim() === '') problems.push(`${licence} is missing or empty`);
+  for (const key of ['licence', 'attribution']) {
+    if (!new RegExp(`^${key}: \\S`, 'm').test(readFileSync(card, 'utf8'))) problems.push(`${card} states no ${key}`);
+  }
+}
+
 for (const problem of problems) process.stdout.write(`house: ${problem}\n`);
 if (problems.length === 0)
   process.stdout.write(`house: ${sizes.length} source files, median ${median} lines, largest ${sizes.at(-1) ?? 0}\n`);

@@ -14,8 +14,10 @@ import { readNature } from '../ops/board.js';
 import { bundledModels, type Parts } from '../parts.js';
 import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
 import { fingerprintOf } from '../registry/fingerprint.js';
+import { modelFolders } from '../registry/model-folders.js';
 import { openRegistry } from '../registry/registry.js';
 import { resolvePipelines } from '../registry/resolve.js';
+import { usualStateDir } from './models-setting.js';
 
 export interface InferOptions {
   readonly config?: string;
@@ -39,9 +41,10 @@ type Pipelines = Readonly<Record<string, PipelineConfig>>;
 export async function planInference(parts: Parts, options: InferOptions, capture: Capture): Promise<InferPlan> {
   if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
-  const registry = await openRegistry([...(loaded?.settings.paths.models_dirs ?? []), bundledModels]);
   const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
   const policy = await policyOf(loaded?.settings);
+  const paths = loaded?.settings.paths ?? { state_dir: usualStateDir(), models_dirs: [] };
+  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
   const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   if (resolution.pipelines.length === 0) {
     throw new ShoalError(

@@ -5,19 +5,23 @@
  */
 import { access } from 'node:fs/promises';
 import type { Settings } from '../config/config-parts.js';
-import { loadConfig } from '../config/load-config.js';
+import { type Loaded, loadConfig } from '../config/load-config.js';
 import { reasonOf } from '../core/errors.js';
 import { engineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
 import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
 import { type BoardFingerprint, fingerprintOf } from '../registry/fingerprint.js';
+import { type ModelPaths, modelFolders } from '../registry/model-folders.js';
 import { openRegistry, type Registry } from '../registry/registry.js';
+import { type ModelsOptions, modelsOptions } from '../registry/sources.js';
 import type { CommandContext } from './command-context.js';
 
 export interface ModelsPlaceContext extends CommandContext {
-  /** Folders that are looked through when none is named; the bundled models come last. */
+  /** Folders of the models that come with Shoal. */
   readonly modelsDirectories: readonly string[];
+  /** The folder of the catalogue that comes with Shoal. */
+  readonly catalogue: string;
 }
 
 export interface PlaceOptions {
@@ -28,10 +32,14 @@ export interface PlaceOptions {
 
 export interface ModelsSetting {
   readonly registry: Registry;
+  readonly paths: ModelPaths;
   readonly stateDir: string;
   readonly board: BoardFingerprint;
   readonly policy: VariantPolicy;
   readonly settings: Settings | null;
+  readonly modelsOptions: ModelsOptions;
+  /** The files the settings were read from. */
+  readonly configFiles: readonly string[];
   readonly engine: ReturnType<typeof engineOptions.parse>;
 }
 
@@ -39,25 +47,30 @@ export const usualStateDir = (): string => process.env.STATE_DIRECTORY?.split(':
 
 /** Throws CONFIG_INVALID for a named configuration that is bad. */
 export async function openModelsSetting(context: ModelsPlaceContext, { config, dir, stateDir }: PlaceOptions): Promise<ModelsSetting> {
-  const settings = config === undefined ? await usualSettings(context) : await load(config, context);
-  const directories = dir ?? [...(settings?.paths.models_dirs ?? []), ...context.modelsDirectories];
+  const loaded = config === undefined ? await usualConfig(context) : await load(config, context);
+  const settings = loaded?.settings ?? null;
   const board = fingerprintOf(readNature(), runtimeVersion());
   const state = stateDir ?? settings?.paths.state_dir ?? usualStateDir();
+  const paths = { state_dir: state, models_dirs: settings?.paths.models_dirs ?? [] };
+  const policy = await openVariantPolicy(settings?.variants ?? 'pinned', state, board);
   return {
-    registry: await openRegistry(directories),
+    registry: await openRegistry(dir ?? (await modelFolders(paths, context.modelsDirectories)), policy.pins),
+    paths,
     stateDir: state,
     board,
-    policy: await openVariantPolicy(settings?.variants ?? 'pinned', state, board),
+    policy,
     settings,
+    modelsOptions: modelsOptions.parse(settings?.models ?? {}),
+    configFiles: loaded?.files.map((file) => file.path) ?? [],
     engine: engineOptions.parse(settings?.engine ?? {}),
   };
 }
 
-async function load(file: string, context: CommandContext): Promise<Settings> {
-  return (await loadConfig(file, context.parts, { purpose: 'check' })).settings;
+function load(file: string, context: CommandContext): Promise<Loaded> {
+  return loadConfig(file, context.parts, { purpose: 'check' });
 }
 
-async function usualSettings(context: CommandContext): Promise<Settings | null> {
+async function usualConfig(context: CommandContext): Promise<Loaded | null> {
   const file = context.defaults.configPath;
   if (
     !(await access(file).then(

@@ -5,6 +5,7 @@ import { type Model, type ModelVariant, modelRef } from '../core/model.js';
 import { chooseVariant, type VariantPolicy } from '../registry/choose-variant.js';
 import { costOf } from '../registry/models-message.js';
 import type { Registry } from '../registry/registry.js';
+import { pinText } from './catalogue/pin-command.js';
 import { renderTable } from './table.js';
 
 export function modelsJson(registry: Registry, policy: VariantPolicy): Record<string, unknown> {
@@ -16,7 +17,8 @@ export function modelsJson(registry: Registry, policy: VariantPolicy): Record<st
     return { ...model, variants, runs };
   });
   const tuned = tuning.state === 'usable' ? { state: tuning.state } : tuning;
-  return { board_class: board, variants: mode, tuning: tuned, models, problems: registry.problems };
+  const { pins, pinProblems, problems } = registry;
+  return { board_class: board, variants: mode, tuning: tuned, pins: pins.models, pin_problems: pinProblems, models, problems };
 }
 
 export function modelsText(registry: Registry, policy: VariantPolicy): string {
@@ -30,7 +32,12 @@ export function modelsText(registry: Registry, policy: VariantPolicy): string {
     const choice = chooseVariant(model, policy);
     return choice === null ? [] : [`${modelRef(model)} runs as ${choice.variant.name}: ${choice.reason}\n`];
   });
-  return `${table}\n\n${reasons.join('')}${boardText(policy)}\n${problems}`;
+  return `${table}\n\n${reasons.join('')}${pinsText(registry)}${boardText(policy)}\n${problems}`;
+}
+
+function pinsText({ pins, pinProblems }: Registry): string {
+  const kept = Object.entries(pins.models).map(([name, pin]) => `On this board ${pinText(name, pin)}.\n`);
+  return [...kept, ...pinProblems.map((problem) => `A pin is not kept: ${problem}.\n`)].join('');
 }
 
 function boardText({ mode, board, tuning }: VariantPolicy): string {
@@ -40,7 +47,7 @@ function boardText({ mode, board, tuning }: VariantPolicy): string {
 
 function rowOf(model: Model, variant: ModelVariant, policy: VariantPolicy): string[] {
   const runs = chooseVariant(model, policy);
-  const here = runs?.variant.name === variant.name ? runs.by : 'on request';
+  const here = runs?.variant.name !== variant.name ? 'on request' : runs.by === 'operator' ? 'pinned here' : runs.by;
   const cost = costOf({ model, variant }, policy);
   const size = `${(variant.bytes / 1e6).toFixed(1)} MB`;
   return [modelRef(model), model.task, variant.name, here, size, cost === null ? '-' : `${cost.cpu_ms}`, model.licence, model.source];

@@ -21,7 +21,7 @@ import { measureModel, type TuneEffort } from './tune/measure-model.js';
 import { emptyTuning, importTuning, readTuneFile } from './tune/tune-exchange.js';
 import { tuningText } from './tune/tune-text.js';
 
-interface TuneOptions extends PlaceOptions {
+export interface TuneOptions extends PlaceOptions {
   readonly threads?: readonly number[];
   readonly seconds: number;
   readonly json?: true;
@@ -47,11 +47,16 @@ export function tuneCommand(context: ModelsPlaceContext): Command {
       const setting = await openModelsSetting(context, options);
       if (options.export !== undefined) await exportTuning(context, setting, options.export);
       else if (options.import !== undefined) await takeTuning(context, setting, options.import, options.json === true);
-      else await tune(context, setting, refs, options);
+      else await tuneModels(context, setting, refs, options);
     });
 }
 
-async function tune(context: ModelsPlaceContext, setting: ModelsSetting, refs: readonly string[], options: TuneOptions): Promise<void> {
+export async function tuneModels(
+  context: ModelsPlaceContext,
+  setting: ModelsSetting,
+  refs: readonly string[],
+  options: TuneOptions,
+): Promise<void> {
   const models = wanted(context, setting, refs);
   if (models.length === 0)
     throw new ShoalError('MODEL_MISSING', 'there are no models to measure; "shoal models list" shows those there are');

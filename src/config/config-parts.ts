@@ -14,6 +14,7 @@ export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'>
 export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' | 'options'>;
 
 export interface ConfigSections {
+  readonly models: z.ZodType;
   readonly engine: z.ZodType;
   readonly store: z.ZodType;
   readonly http: z.ZodType;
@@ -57,6 +58,7 @@ export interface Settings<Sections extends ConfigSections = ConfigSections> {
   readonly inputs: Readonly<Record<string, PartSettings>>;
   readonly pipelines: Readonly<Record<string, PipelineConfig>>;
   readonly variants: 'pinned' | 'auto';
+  readonly models: z.infer<Sections['models']>;
   readonly engine: z.infer<Sections['engine']>;
   readonly store: z.infer<Sections['store']>;
   readonly http: z.infer<Sections['http']>;

@@ -57,7 +57,11 @@ export const deviceSchema = z.strictObject({
 export const pathsSchema = z.strictObject({
   state_dir: absolutePath().optional().describe('what must survive a restart; $STATE_DIRECTORY or /var/lib/shoal if not given'),
   run_dir: absolutePath().optional().describe('socket and other short-lived files; $RUNTIME_DIRECTORY or /run/shoal if not given'),
-  models_dirs: z.array(absolutePath()).max(16).default([]).describe('folders with models, the first wins; the bundled models come last'),
+  models_dirs: z
+    .array(absolutePath())
+    .max(16)
+    .default([])
+    .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
 });
 
 export const reportSchema = z.strictObject({
@@ -152,6 +156,7 @@ function makeConfigJsonSchema(parts: ConfigParts): JsonSchema {
       inputs: { ...namedMap(parts.inputs.map(kindSchema), limits.inputsMax), description: 'where captures come from, by name' },
       pipelines: { ...namedMap([pipelineJson(parts)], limits.pipelinesMax), description: 'what looks at what, by name' },
       variants: jsonSchemaOf(variantsSchema),
+      models: { description: 'where "shoal models add" fetches from', ...jsonSchemaOf(sections.models) },
       engine: { description: 'engine processes', ...jsonSchemaOf(sections.engine) },
       store: { description: 'the database of results', ...jsonSchemaOf(sections.store) },
       http: { description: 'health, metrics and the local API', ...jsonSchemaOf(sections.http) },

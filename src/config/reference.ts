@@ -68,7 +68,9 @@ function rows(schema: JsonSchema, path: readonly string[]): Row[] {
     if (child.properties && child.secret !== true) return rows(child, at);
     const fallback =
       child.default !== undefined ? code(JSON.stringify(child.default)) : schema.required?.includes(name) ? '**required**' : '';
-    return [{ key: at.join('.'), need: needOf(child, at), fallback, meaning: child.description ?? '' }];
+    const row = { key: at.join('.'), need: needOf(child, at), fallback, meaning: child.description ?? '' };
+    const items = Array.isArray(child.items) ? undefined : child.items;
+    return items?.properties === undefined ? [row] : [row, ...rows(items, [...path, `${name}[]`])];
   });
 }
 

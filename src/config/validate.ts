@@ -54,7 +54,7 @@ export async function validateTree<Sections extends ConfigSections>(
   return { version: 1, device, paths, connections, sinks, inputs, pipelines, variants, ...sections } as unknown as Settings<Sections>;
 }
 
-const sectionNames = ['engine', 'store', 'http', 'log'] as const;
+const sectionNames = ['models', 'engine', 'store', 'http', 'log'] as const;
 
 function checkTop(draft: Draft): void {
   const known = Object.keys(draft.schema.properties ?? {});

@@ -15,6 +15,8 @@ export const errorCodes = {
   MODEL_MISSING: 'operator',
   MODEL_INVALID: 'model-author',
   MODEL_HASH: 'operator',
+  MODEL_FETCH: 'operator',
+  MODEL_FOLDER: 'operator',
   MODEL_TENSOR: 'model-author',
   CAPTURE_DECODE: 'nobody',
   CAPTURE_TOO_LARGE: 'nobody',

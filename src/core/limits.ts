@@ -90,6 +90,29 @@ export const limits = {
   cardBytesMax: 64 * 1024,
   /** Files of one model that are fetched: weights of a few variants, labels, a configuration. */
   downloadFilesMax: 32,
+  /** Sources of models a configuration may name: one at the site, one at the company. */
+  modelSourcesMax: 8,
+  /** Redirects of one fetch: a host to its file server, and one more. */
+  downloadRedirectsMax: 3,
+  /** Addresses of one name that are tried: both families, twice. */
+  downloadAddressesMax: 4,
+  /** Until an address takes the connection and speaks TLS. */
+  downloadConnectMs: 10_000,
+  /** From the request to the head of the answer, and between two pieces of a body. */
+  downloadIdleMs: 20_000,
+  /** The slowest fetch that goes on: so many bytes in each window, which is 4 kB a second. */
+  downloadWindowMs: 30_000,
+  downloadWindowBytesMin: 120_000,
+  /** One file, whatever its speed. */
+  downloadMs: 60 * 60_000,
+  /** Renames into a folder that another command may be clearing away at the same time. */
+  renameTriesMax: 3,
+  /** A bearer token for a source. */
+  tokenBytesMax: 4096,
+  /** Entries of an archive of a model, folders included: a card names a few dozen files. */
+  archiveEntriesMax: 256,
+  /** A file of a model that is no weights and no labels: a golden capture, a licence, a recipe. */
+  modelFileBytesMax: 64 * 1024 * 1024,
   /** One label a line; the largest alphabets have tens of thousands. */
   labelsBytesMax: 4 * 1024 * 1024,
 

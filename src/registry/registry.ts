@@ -11,6 +11,7 @@ import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
 import { readCard } from './card.js';
+import { noPins, type Pins, pinOf } from './pins.js';
 
 export interface RegistryProblem {
   /** Absolute path of the folder or file. */
@@ -19,7 +20,7 @@ export interface RegistryProblem {
 }
 
 /** Reads `<directory>/<name>/<version>/card.yaml` of all directories. Never throws for what it finds there. */
-export async function openRegistry(directories: readonly string[]): Promise<Registry> {
+export async function openRegistry(directories: readonly string[], pins: Pins = noPins): Promise<Registry> {
   const models: Model[] = [];
   const problems: RegistryProblem[] = [];
   for (const directory of directories) {
@@ -38,7 +39,7 @@ export async function openRegistry(directories: readonly string[]): Promise<Regi
       }
     }
   }
-  return new Registry(models, problems);
+  return new Registry(models, problems, pins);
 }
 
 async function versionFolders(directory: string, problems: RegistryProblem[]): Promise<string[]> {
@@ -67,11 +68,26 @@ async function foldersIn(directory: string, problems: RegistryProblem[]): Promis
 
 export class Registry {
   readonly problems: readonly RegistryProblem[];
+  readonly pins: Pins;
   readonly #models: readonly Model[];
 
-  constructor(models: readonly Model[], problems: readonly RegistryProblem[] = []) {
+  constructor(models: readonly Model[], problems: readonly RegistryProblem[] = [], pins: Pins = noPins) {
     this.#models = models;
     this.problems = problems;
+    this.pins = pins;
+  }
+
+  /** Why a pin, or the file of pins, cannot be kept; one sentence each. */
+  get pinProblems(): readonly string[] {
+    const broken = Object.entries(this.pins.models).flatMap(([name, { version, variant }]) => {
+      const pinned = this.find(name);
+      const ref = version === undefined ? name : `${name}@${version}`;
+      if (pinned === null) return [`${ref} is pinned, and ${name} is not installed`];
+      if (version !== undefined && pinned.version !== version) return [`${ref} is pinned, and not installed: ${modelRef(pinned)} runs`];
+      if (variant === undefined || pinned.variants.some((each) => each.name === variant)) return [];
+      return [`${ref} is pinned to its variant ${variant}, and has only ${pinned.variants.map((each) => each.name).join(', ')}`];
+    });
+    return this.pins.problem === undefined ? broken : [this.pins.problem, ...broken];
   }
 
   /** All models, by directory, then name; the newest version of a name first. */
@@ -85,18 +101,26 @@ export class Registry {
     return this.#models.filter((model) => model.name === name).sort((a, b) => compareVersions(b.version, a.version));
   }
 
-  /** By `name` (newest version), `name@1.2.3`, or the start of a version: `name@1` is the newest 1.x.y. */
+  /** By `name` (the pinned version, else the newest), `name@1.2.3`, or the start of a version: `name@1` is the newest 1.x.y. */
   find(ref: string): Model | null {
     const at = ref.indexOf('@');
-    if (at < 0) return this.versions(ref)[0] ?? null;
+    if (at < 0) return this.#preferred(ref);
     const wanted = ref.slice(at + 1);
     const found = this.versions(ref.slice(0, at));
     return found.find((model) => model.version === wanted) ?? found.find((model) => model.version.startsWith(`${wanted}.`)) ?? null;
   }
 
-  /** The newest version of the first model (by directory, then name) for a task. */
+  /** The pinned or newest version of the first model (by directory, then name) for a task. */
   defaultFor(task: string): Model | null {
-    return this.list().find((model) => model.task === task) ?? null;
+    const first = this.list().find((model) => model.task === task);
+    return first === undefined ? null : (this.#preferred(first.name, task) ?? first);
+  }
+
+  /** A pin that cannot be kept counts as none; a version that is for another task is no answer to a question for a task. */
+  #preferred(name: string, task?: string): Model | null {
+    const versions = this.versions(name).filter((model) => task === undefined || model.task === task);
+    const version = pinOf(this.pins, name)?.version;
+    return versions.find((model) => model.version === version) ?? versions[0] ?? null;
   }
 }
 

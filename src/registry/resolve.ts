@@ -169,7 +169,9 @@ function chooseModel(stage: StageConfig, task: Task, registry: Registry, at: str
   const path = `${at}.model`;
   const suitable = registry.list().filter((model) => model.task === task.name);
   const exists =
-    suitable.length === 0 ? `no model for ${task.name} is installed${unreadable(registry)}` : suitable.map(modelRef).join(', ');
+    suitable.length === 0
+      ? `no model for ${task.name} is installed; "shoal models catalogue" shows those to be had${unreadable(registry)}`
+      : suitable.map(modelRef).join(', ');
   const model = stage.model === undefined ? registry.defaultFor(task.name) : registry.find(stage.model);
   if (model === null) {
     const found = stage.model === undefined ? 'no model named' : `"${stage.model}" is not installed`;

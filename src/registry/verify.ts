@@ -1,5 +1,5 @@
 /**
- * Whether the files of a model are those its card promises: bytes and SHA-256 of every variant, licence, labels, task.
+ * Whether the files of a model are those its card promises: bytes and SHA-256 of every variant and of what was fetched beside them, licence, labels, task.
  *
  * Whether the tensors agree with the card only a session can say; sessions live in engines, so that check is handed in.
  */
@@ -38,7 +38,13 @@ export async function verifyModel(model: Model, checks: VerifyChecks = {}): Prom
     }
   };
   await attempt(() => present(path.join(model.directory, licenceFile), 'the text of the licence belongs beside the weights'));
-  await attempt(() => readCard(model.directory));
+  await attempt(async () => {
+    const { source, variants } = (await readCard(model.directory)).card;
+    const weights = Object.values(variants).map(({ file }) => file);
+    for (const [name, promised] of Object.entries(source.download ?? {})) {
+      if (!weights.includes(name)) await intact({ path: path.join(model.directory, name), ...promised });
+    }
+  });
   await attempt(() => checks.fit?.(model));
   for (const variant of model.variants) {
     const before = problems.length;
@@ -54,7 +60,7 @@ async function present(file: string, why: string): Promise<void> {
   if (found === null || !found.isFile() || found.size === 0) throw new Error(`${file} is missing or empty: ${why}`);
 }
 
-async function intact(variant: ModelVariant): Promise<void> {
+async function intact(variant: Pick<ModelVariant, 'path' | 'sha256' | 'bytes'>): Promise<void> {
   const found = await stat(variant.path).catch(() => null);
   if (found === null || !found.isFile()) throw new Error(`${variant.path} is missing`);
   if (found.size !== variant.bytes) throw new Error(`${variant.path} has ${found.size} bytes, its card says ${variant.bytes}`);

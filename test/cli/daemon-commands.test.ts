@@ -14,7 +14,8 @@ import { checkBoard } from '../../src/cli/board-checks.js';
 import { standardDefaults } from '../../src/cli/command-context.js';
 import { type DoctorContext, doctorCommand } from '../../src/cli/doctor.js';
 import { explainCommand } from '../../src/cli/explain.js';
-import { type ModelsContext, modelsCommand } from '../../src/cli/models.js';
+import { modelsCommand } from '../../src/cli/models.js';
+import type { ModelsContext } from '../../src/cli/models-context.js';
 import { runProgram } from '../../src/cli/program.js';
 import { quarantineCommand } from '../../src/cli/quarantine.js';
 import { resultsCommand } from '../../src/cli/results.js';
@@ -140,6 +141,7 @@ async function run(argv: string[], more: Partial<Context> = {}): Promise<{ code:
     stdout: { write: (text) => (out += text) },
     stderr: { write: (text) => (err += text) },
     modelsDirectories: [],
+    catalogue: '/nonexistent/catalogue',
     fitModel: () => {},
     probeModels: async (models) =>
       models.flatMap((model) => model.variants.map(({ name }) => ({ model: model.name, variant: name, ok: true, loadMs: 1 }))),

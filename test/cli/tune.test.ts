@@ -6,7 +6,8 @@ import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import type { DoctorContext } from '../../src/cli/doctor.js';
 import { doctorCommand } from '../../src/cli/doctor.js';
-import { type ModelsContext, modelsCommand } from '../../src/cli/models.js';
+import { modelsCommand } from '../../src/cli/models.js';
+import type { ModelsContext } from '../../src/cli/models-context.js';
 import { runProgram } from '../../src/cli/program.js';
 import { parts } from '../../src/parts.js';
 import { readCard } from '../../src/registry/card.js';
@@ -23,6 +24,7 @@ async function shoal(...argv: string[]) {
     stdout: { write: (text: string) => (out += text) },
     stderr: { write: (text: string) => (err += text) },
     modelsDirectories: [],
+    catalogue: '/nonexistent/catalogue',
     fitModel: () => {},
     probeModels: () => Promise.resolve([]),
     probeRuntime: () => Promise.resolve({ ok: true, ms: 1 }),

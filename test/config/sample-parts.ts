@@ -77,6 +77,7 @@ export const sampleParts = {
     },
   ],
   sections: {
+    models: z.strictObject({ public: z.boolean().default(true).describe('whether public addresses are asked') }),
     engine: z.strictObject({
       engines: z.int().min(1).max(16).optional().describe('processes'),
       max_memory_bytes: z.int().min(1).default(5e8),

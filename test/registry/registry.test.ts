@@ -287,7 +287,7 @@ test('every problem of every pipeline is said at once, with its path and what ex
     /stages\[0\]\.variant \| find@1\.0\.0 has no variant "int8" \| fp32/,
   ]);
   t.match(problemsOf(stage('lack-things', 'a')), [
-    /stages\[0\]\.model \| no model named \| no model for lack-things is installed; .*broken/,
+    /stages\[0\]\.model \| no model named \| no model for lack-things is installed; "shoal models catalogue" shows those to be had; .*broken/,
   ]);
   t.match(problemsOf(stage('pick-things', 'a')), [/stages\[0\]\.model \| the card lacks params/]);
   t.match(problemsOf(stage('sort-things', 'a', { options: { labels: ['x'] } })), [

@@ -5,6 +5,7 @@
  * of models as it was and no process behind. Installs nothing: what is made is used when a configuration names it.
  */
 import { Command, InvalidArgumentError } from 'commander';
+import { modelRef } from '../../core/model.js';
 import { runtimeVersion } from '../../engine/runtime-version.js';
 import { readNature } from '../../ops/board.js';
 import { createLog } from '../../ops/log.js';
@@ -12,8 +13,8 @@ import { licenceFile } from '../../registry/card.js';
 import { fingerprintOf } from '../../registry/fingerprint.js';
 import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
 import { tasks } from '../../tasks/index.js';
-import { Exit, exitCodes } from '../exit.js';
-import type { ModelsPlaceContext } from '../models-setting.js';
+import { type ModelsPlaceContext, openModelsSetting } from '../models-setting.js';
+import { watchSignals } from '../watch-signals.js';
 import type { CompileOutcome } from './compile-protocol.js';
 import { compileText } from './compile-text.js';
 import { compiledModel, evidenceOf } from './compiled-model.js';
@@ -44,14 +45,16 @@ export function compileCommand(context: ModelsPlaceContext): Command {
     .option('--max-loss <percent>', 'errors a variant may make more than the original, in percent of what is counted', percent)
     .option('--json', 'print what was measured as JSON')
     .addHelpText('after', help)
-    .action((file: string, options: CompileOptions) => compile(context, file, options));
+    .action(async (file: string, options: CompileOptions) => void (await compileFile(context, file, options)));
 }
 
-async function compile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<void> {
-  const plan = await planCompile(file, options, tasks, context.modelsDirectories);
+/** Answers `name@version` of what was written; null when no variant is better than the model as it is. */
+export async function compileFile(context: ModelsPlaceContext, file: string, options: CompileOptions): Promise<string | null> {
+  const { registry } = await openModelsSetting(context, {});
+  const plan = await planCompile(file, options, tasks, registry);
   const folder = versionFolder(options.out, plan);
   await checkPlace(folder);
-  const interruption = watchSignals();
+  const interruption = watchSignals('nothing was written');
   try {
     const outcome = await measure(context, plan, options, interruption.signal);
     interruption.signal.throwIfAborted();
@@ -59,13 +62,15 @@ async function compile(context: ModelsPlaceContext, file: string, options: Compi
     const model = await compiledModel(plan, outcome, board, context.version);
     if (model !== null) await writeModelFolder(options.out, model);
     const written = model === null ? null : folder;
+    const made = model === null ? null : modelRef(plan);
     if (options.json) {
       context.stdout.write(`${JSON.stringify({ ...evidenceOf(plan, outcome, board, context.version), out: written })}\n`);
-      return;
+      return made;
     }
     context.stdout.write(
       `${compileText(outcome, plan.task.metric, plan.task.alsoMetric)}\n\n${closing(plan, written, model?.copies.has(licenceFile) === true)}\n`,
     );
+    return made;
   } finally {
     interruption.end();
   }
@@ -93,20 +98,6 @@ async function measure(
   } finally {
     line.end();
   }
-}
-
-/** Ctrl-C and its like end the compilation, not this process, which has still to see that nothing stays. */
-function watchSignals(): { readonly signal: AbortSignal; end(): void } {
-  const controller = new AbortController();
-  const signals = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
-  const interrupt = (): void => controller.abort(new Exit(exitCodes.failed, 'interrupted; nothing was written'));
-  for (const signal of signals) process.on(signal, interrupt);
-  return {
-    signal: controller.signal,
-    end: () => {
-      for (const signal of signals) process.off(signal, interrupt);
-    },
-  };
 }
 
 function percent(text: string): number {

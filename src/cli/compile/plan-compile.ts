@@ -10,7 +10,7 @@ import { ShoalError } from '../../core/errors.js';
 import { modelRef } from '../../core/model.js';
 import { cardFile } from '../../registry/card.js';
 import { type Description, readDescription } from '../../registry/describe.js';
-import { openRegistry, type Registry } from '../../registry/registry.js';
+import type { Registry } from '../../registry/registry.js';
 
 export interface CompileOptions {
   readonly calibrate: string;
@@ -34,16 +34,10 @@ export interface CompilePlan {
 }
 
 /** Throws USAGE, MODEL_MISSING or MODEL_INVALID, each with what to do. */
-export async function planCompile(
-  file: string,
-  options: CompileOptions,
-  tasks: readonly Task[],
-  modelsDirectories: readonly string[],
-): Promise<CompilePlan> {
+export async function planCompile(file: string, options: CompileOptions, tasks: readonly Task[], registry: Registry): Promise<CompilePlan> {
   if (options.model !== undefined && options.card !== undefined) throw new ShoalError('USAGE', 'name --model or --card, not both');
   const found = await stat(file).catch(() => null);
   if (found?.isFile() !== true) throw new ShoalError('MODEL_MISSING', `${file} is no file; name an ONNX file`);
-  const registry = await openRegistry(modelsDirectories);
   const { description, installed } = await describe(path.resolve(file), options, registry);
   const { facts } = description;
   if (options.task !== undefined && options.task !== facts.task) {
