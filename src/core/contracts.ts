@@ -5,11 +5,12 @@
  */
 import type { z } from 'zod';
 import type { Capture } from './capture.js';
+import type { CardDraft, ForeignModel } from './card-draft.js';
 import type { EngineAnswer, EngineJob } from './job.js';
 import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
-import type { TensorSpec, Tensors } from './tensor.js';
+import type { Tensors } from './tensor.js';
 import type { PixelNormalisation, SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
@@ -355,27 +356,6 @@ export interface TaskMetric {
   /** How many errors per thing counted a variant may make more than the original (upper 95 % bound), where the operator says nothing else. */
   readonly budget: number;
   score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
-}
-
-/** A foreign model as its file shows it. */
-export interface ForeignModel {
-  readonly inputs: readonly TensorSpec[];
-  readonly outputs: readonly TensorSpec[];
-  /** The operator each output comes from, by the output's name. */
-  readonly madeBy: Readonly<Record<string, string>>;
-  /** As the operator or the file says; empty when nobody does. */
-  readonly labels: readonly string[];
-}
-
-/** How a foreign model may be meant: what its card would say. A person confirms it. */
-export interface CardDraft {
-  readonly params: Readonly<Record<string, unknown>>;
-  /** Names of classes, where nobody gave any and the tensors tell how many there are. */
-  readonly labels?: readonly string[];
-  /** Outputs to use, where it is not all of them. */
-  readonly outputs?: readonly TensorSpec[];
-  /** What was concluded from what, a sentence each, for a person. */
-  readonly remarks: readonly string[];
 }
 
 export interface Task<Options = unknown> {

@@ -6,7 +6,7 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import { parse } from 'yaml';
+import { parse, stringify } from 'yaml';
 import { z } from 'zod';
 import { pinnable } from '../core/board-class.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
@@ -190,6 +190,11 @@ export async function readCard(directory: string, read: { labels: boolean } = { 
       ? []
       : labelLines(await readBounded(path.join(directory, card.labels), limits.labelsBytesMax));
   return { card, model: modelOf(card, directory, labels) };
+}
+
+/** A card as its file has it. */
+export function cardText(card: object): string {
+  return stringify(card, { lineWidth: 140 });
 }
 
 function parseCard(content: string, file: string): Card {

@@ -4,9 +4,8 @@
  */
 import { copyFile, mkdir, readdir, rm, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
-import { stringify } from 'yaml';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import { type Card, cardFile, cardSchema, checkedCard } from './card.js';
+import { type Card, cardFile, cardSchema, cardText, checkedCard } from './card.js';
 import { stageVersion } from './stage-folder.js';
 
 export interface NewModel {
@@ -51,6 +50,6 @@ export async function writeModelFolder(modelsFolder: string, { card, files, copi
     };
     for (const [name, from] of copies) await copyFile(from, await inside(name));
     for (const [name, content] of files) await writeFile(await inside(name), content);
-    await writeFile(await inside(cardFile), stringify(card, { lineWidth: 140 }));
+    await writeFile(await inside(cardFile), cardText(card));
   });
 }

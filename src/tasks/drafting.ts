@@ -1,5 +1,5 @@
 /** What the drafts of cards for foreign models have in common: how a picture's tensor lies, and what is usually said of it. */
-import type { ForeignModel } from '../core/contracts.js';
+import type { ForeignModel } from '../core/card-draft.js';
 
 export interface PictureInput {
   readonly layout: 'nchw' | 'nhwc';

@@ -4,7 +4,8 @@
  * For each observation of an earlier stage, or the whole image, they answer the most likely labels, the likeliest first.
  */
 import { z } from 'zod';
-import type { CardDraft, ForeignModel, TaskInput } from '../core/contracts.js';
+import type { CardDraft, ForeignModel } from '../core/card-draft.js';
+import type { TaskInput } from '../core/contracts.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { numbered, pictureInput } from './drafting.js';

@@ -80,9 +80,10 @@ export interface Heard {
   readonly segment: Segment;
 }
 
+/** The score to four decimals, so that 0.9 of a model is at least 0.9. */
 function best(scores: Float32Array, labels: readonly string[]): { label: string; score: number } {
   const score = Math.max(...scores);
-  return { label: labels[scores.indexOf(score)] ?? '', score: Math.min(1, Math.max(0, score)) };
+  return { label: labels[scores.indexOf(score)] ?? '', score: Math.round(Math.min(1, Math.max(0, score)) * 1e4) / 1e4 };
 }
 
 /** One observation for each row of windows that are sure of the same label. */
@@ -91,11 +92,10 @@ export function merged(heard: readonly Heard[], sure: (each: Heard) => boolean):
   let before: Heard | null = null;
   for (const window of heard) {
     const last = found.at(-1);
-    const score = Math.round(window.score * 1e4) / 1e4;
     if (sure(window) && before?.label === window.label && last !== undefined) {
       last.segment.end_s = window.segment.end_s;
-      last.score = Math.max(last.score, score);
-    } else if (sure(window)) found.push({ score, label: window.label, segment: { ...window.segment } });
+      last.score = Math.max(last.score, window.score);
+    } else if (sure(window)) found.push({ score: window.score, label: window.label, segment: { ...window.segment } });
     before = sure(window) ? window : null;
   }
   return found;

@@ -7,7 +7,8 @@ import { inspectModel, type ValueReport } from '../../compile/inspect/inspect-mo
 import { metadataOf } from '../../compile/onnx/metadata.js';
 import type { OnnxModel } from '../../compile/onnx/model.js';
 import { readModel } from '../../compile/onnx/read.js';
-import type { CardDraft, ForeignModel, Task } from '../../core/contracts.js';
+import type { CardDraft, ForeignModel } from '../../core/card-draft.js';
+import type { Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { isDtype, type TensorSpec } from '../../core/tensor.js';

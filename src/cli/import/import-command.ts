@@ -9,13 +9,12 @@ import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { Command, InvalidArgumentError } from 'commander';
-import { stringify } from 'yaml';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { nearest } from '../../core/suggest.js';
 import { measureParity, type Parity } from '../../engine/workbench/parity.js';
 import { createLog } from '../../ops/log.js';
-import { labelLines, licenceFile, readBounded } from '../../registry/card.js';
+import { cardText, labelLines, licenceFile, readBounded } from '../../registry/card.js';
 import { readDescription } from '../../registry/describe.js';
 import { folderForNew } from '../../registry/model-folders.js';
 import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
@@ -154,7 +153,7 @@ async function writeDraft({ stdout }: CommandContext, file: string, drafted: Dra
     writeFile(name, text, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
       throw new ShoalError('USAGE', `${name} cannot be written (${cause.code ?? 'unknown'}); name another file with --draft`, { cause });
     });
-  await write(file, stringify(drafted.card, { lineWidth: 140 }));
+  await write(file, cardText(drafted.card));
   const { labels } = drafted.card;
   const beside = labels === undefined ? null : path.join(path.dirname(file), labels);
   if (beside !== null) await write(beside, `${drafted.labels.join('\n')}\n`);

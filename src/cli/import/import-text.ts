@@ -1,6 +1,6 @@
 /** What an import proposes and what it came to, for a person. */
-import { stringify } from 'yaml';
 import type { Parity } from '../../engine/workbench/parity.js';
+import { cardText } from '../../registry/card.js';
 import { printable } from '../printable.js';
 import type { DraftedCard } from './draft-card.js';
 import type { SourceFormat } from './read-source.js';
@@ -10,7 +10,7 @@ const formatNames = { tflite: 'TFLite', tfjs: 'TensorFlow.js' } as const;
 /** The card as YAML, then what in it is a guess. */
 export function draftText({ card, remarks }: DraftedCard): string {
   const guesses = remarks.map((remark) => `  - ${printable(remark)}`);
-  return `${stringify(card, { lineWidth: 140 })}${guesses.length === 0 ? '' : `\nPlease check:\n${guesses.join('\n')}\n`}`;
+  return `${cardText(card)}${guesses.length === 0 ? '' : `\nPlease check:\n${guesses.join('\n')}\n`}`;
 }
 
 /** `format`: of the file as it came. */

@@ -4,7 +4,7 @@
  * Sources: the export code and demos of YOLOv5 to v11 (ultralytics), YOLOX (demo_utils.py), SSD of torchvision and of the TensorFlow
  * object detection API. What cannot be told from tensors is a remark.
  */
-import type { CardDraft, ForeignModel } from '../../core/contracts.js';
+import type { CardDraft, ForeignModel } from '../../core/card-draft.js';
 import type { TensorSpec } from '../../core/tensor.js';
 import { numbered, type PictureInput, pictureInput } from '../drafting.js';
 
