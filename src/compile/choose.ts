@@ -6,6 +6,7 @@
  *
  * Source: B. Efron, R. Tibshirani, An Introduction to the Bootstrap, 1993, section 13.3 (percentile intervals).
  */
+import { seededRandom } from '../core/random.js';
 import type { Evaluation, SampleScore } from '../core/workbench.js';
 
 export interface Verdict {
@@ -45,7 +46,7 @@ export function judge(candidate: Evaluation, fused: Evaluation, original: Evalua
 export function pairedLoss(found: readonly SampleScore[], original: readonly SampleScore[]): { loss: number; bound: number } {
   const more = Float64Array.from(found, ({ errors }, i) => errors - (original[i]?.errors ?? 0));
   const total = Float64Array.from(found, (score) => score.total);
-  const random = generator();
+  const random = seededRandom(seed);
   const ratios: number[] = [];
   for (let resample = 0; resample < resamples; resample++) {
     let [errors, things] = [0, 0];
@@ -63,17 +64,6 @@ export function pairedLoss(found: readonly SampleScore[], original: readonly Sam
 
 function sum(values: Float64Array): number {
   return values.reduce((all, value) => all + value, 0);
-}
-
-/** mulberry32 from a fixed seed. */
-function generator(): () => number {
-  let state = seed;
-  return () => {
-    state = (state + 0x6d2b79f5) | 0;
-    let mixed = Math.imul(state ^ (state >>> 15), 1 | state);
-    mixed = (mixed + Math.imul(mixed ^ (mixed >>> 7), 61 | mixed)) ^ mixed;
-    return ((mixed ^ (mixed >>> 14)) >>> 0) / 2 ** 32;
-  };
 }
 
 export function percent(share: number): string {

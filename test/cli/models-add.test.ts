@@ -185,10 +185,12 @@ test('what must not be installed is refused in one line, and nothing is left beh
   );
   t.match((await board.models('catalogue')).out, /CC-BY-NC-4\.0 \(no commercial use\)/);
   t.match(await board.models('add', 'not-for-sale', '--accept-licence'), { code: 0 });
-  t.match(JSON.parse((await board.models('licences', '--json')).out), [
-    ...Array(5).fill({ installed: true }),
-    { model: 'not-for-sale@1.0.0', commercial_use: false, note: 'For research.', text: /not-for-sale\/1\.0\.0\/LICENSE$/ },
-  ]);
+  const told = JSON.parse((await board.models('licences', '--json')).out) as { model: string; installed: boolean }[];
+  t.ok(told.length > 1 && told.every(({ installed }) => installed));
+  t.match(
+    told.find(({ model }) => model === 'not-for-sale@1.0.0'),
+    { commercial_use: false, note: 'For research.', text: /not-for-sale\/1\.0\.0\/LICENSE$/ },
+  );
 });
 
 test('hostile mirrors end in one line with nothing left: wrong bytes, no end, a redirect to loopback', async (t) => {

@@ -41,12 +41,13 @@ function shoal(home: string, ...args: readonly string[]): Promise<Ended> {
 /** A network trained here on red, green and blue pictures, in the form its makers' tools save it. */
 async function colourClassifier(folder: string): Promise<void> {
   await tf.setBackend('cpu');
+  const seeded = (seed: number) => layers.initializers.glorotUniform({ seed });
   const model = layers.sequential({
     layers: [
-      layers.layers.conv2d({ inputShape: [16, 16, 3], filters: 4, kernelSize: 3, activation: 'relu' }),
+      layers.layers.conv2d({ inputShape: [16, 16, 3], filters: 4, kernelSize: 3, activation: 'relu', kernelInitializer: seeded(1) }),
       layers.layers.batchNormalization(),
       layers.layers.globalAveragePooling2d({}),
-      layers.layers.dense({ units: 3, activation: 'softmax' }),
+      layers.layers.dense({ units: 3, activation: 'softmax', kernelInitializer: seeded(2) }),
     ],
   });
   model.compile({ optimizer: tf.train.adam(0.05), loss: 'categoricalCrossentropy' });
@@ -62,7 +63,7 @@ async function colourClassifier(folder: string): Promise<void> {
     ),
     3,
   );
-  await model.fit(tf.tensor4d(values, [count, 16, 16, 3]), classes, { epochs: 12, batchSize: 16, verbose: 0, shuffle: false });
+  await model.fit(tf.tensor4d(values, [count, 16, 16, 3]), classes, { epochs: 30, batchSize: 16, verbose: 0, shuffle: false });
   for (const [name, bytes] of await layersFiles(model)) writeFileSync(path.join(folder, name), bytes);
 }
 

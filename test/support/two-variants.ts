@@ -62,7 +62,8 @@ function slowedDown(bytes: Uint8Array) {
   const input = model.graph.inputs[0]?.name ?? '';
   const users = model.graph.nodes.filter((node) => node.inputs.includes(input));
   for (const node of users) node.inputs = node.inputs.map((name) => (name === input ? 'slowed' : name));
-  const rounds = 12;
+  // Several times the model's own cost, so that no load of the machine can hide which one is faster.
+  const rounds = 48;
   const waves = Array.from({ length: rounds }, (_, round) => nodeOf('Sin', [round === 0 ? input : `wave${round - 1}`], [`wave${round}`]));
   model.graph.nodes.unshift(
     ...waves,

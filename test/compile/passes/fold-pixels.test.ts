@@ -161,7 +161,8 @@ test('the bundled detector marks the same pixels from bytes, in float and in int
 
   const see = async (model: Uint8Array, look: (outputs: Tensors, run: number) => void): Promise<void> => {
     const outputs = await runModel(model, planes());
-    look(outputs as unknown as Tensors, 0);
+    const seen = Object.entries(outputs).map(([name, { type, dims, data }]) => [name, { dtype: type, shape: dims, data }]);
+    look(Object.fromEntries(seen) as Tensors, 0);
   };
   const { histograms } = await observe(readModel(float), { run: see });
   const ranges = rangesBy({ name: 'percentile', share: 0.9999 }, histograms);
