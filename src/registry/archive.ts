@@ -126,16 +126,19 @@ export async function unpackModel({ file, entries }: ArchivedModel, folder: stri
 
 /**
  * Writes the model of a version folder as an archive, in one rename. Throws MODEL_MISSING when a file that the card names is missing, USAGE
- * when the target is there already, else the system's error.
+ * when the target is there already, the signal's reason, else the system's error.
  */
-export async function packModel(directory: string, card: Card, target: string): Promise<void> {
+export async function packModel(directory: string, card: Card, target: string, signal?: AbortSignal): Promise<void> {
   if ((await stat(target).catch(() => null)) !== null)
     throw new ShoalError('USAGE', `${target} is there already; remove it, or name another`);
   const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}`);
   try {
     const archive = await open(partial, 'wx', 0o644);
     try {
-      for (const { path: name, needed } of filesOfCard(card)) await append(archive, card, directory, name, needed);
+      for (const { path: name, needed } of filesOfCard(card)) {
+        await append(archive, card, directory, name, needed);
+        signal?.throwIfAborted();
+      }
       await archive.appendFile(Buffer.alloc(2 * blockBytes));
       await archive.sync();
     } finally {

@@ -220,6 +220,10 @@ test('an archive holds a model, is the same each time, and is what tar makes of 
   await packModel(folder, card, `${file}.again.tar`);
   t.strictSame(readFileSync(`${file}.again.tar`), readFileSync(file));
   await t.rejects(packModel(folder, card, file), { code: 'USAGE' });
+  const interrupted = new Error('interrupted');
+  const before = everything(path.dirname(file));
+  await t.rejects(packModel(folder, card, `${file}.never.tar`, AbortSignal.abort(interrupted)), interrupted);
+  t.strictSame(everything(path.dirname(file)), before, 'no part of an archive is left');
 
   const listed = execFileSync('tar', ['-tf', file]).toString().trim().split('\n');
   t.equal(listed[0], 'face-finder/1.0.0/card.yaml');
