@@ -11,8 +11,8 @@ import { nodeOf, tensorOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
 import { readCard } from '../../src/registry/card.js';
 import { noise } from '../support/graph-lab.js';
-import { layersFiles } from '../support/tfjs-lab.js';
-import { modelOf, typedValue } from '../support/tiny-onnx.js';
+import { flag, graphFiles, layersFiles, node, numbers, placeholder } from '../support/tfjs-lab.js';
+import { modelOf, typedValue, withWeightsOutside } from '../support/tiny-onnx.js';
 
 const shared = process.env.SHOAL_TEST_DATA;
 const withModels = { skip: shared === undefined && '1 foreign model: SHOAL_TEST_DATA is not set' };
@@ -235,6 +235,44 @@ test('a draft is written whole or not at all, and takes labels that lie beside i
   t.match(both.stderr, /--card <file>.*cannot be used with.*--licence/);
 });
 
+test('a graph of free sizes that ends in what is not known is cut and given its sizes', async (t) => {
+  const home = fresh();
+  mkdirSync(path.join(home, 'cut'));
+  const nodes = [
+    placeholder('image', [-1, -1, -1, 3]),
+    node('mean', 'Mean', ['image', 'axes'], { keep_dims: flag(false) }),
+    node('sure', 'Softmax', ['mean']),
+    node('odd', 'NobodyKnows', ['sure']),
+  ];
+  for (const [name, bytes] of graphFiles(nodes, { axes: numbers(1, 2) })) writeFileSync(path.join(home, 'cut', name), bytes);
+  const args = ['models', 'import', 'cut', '--task', 'classify-image', '--yes', '--out', 'mine'];
+  const uncut = await shoal(home, ...args, '--inputs', 'image=1x8x8x3');
+  t.equal(uncut.code, 1);
+  t.match(uncut.stderr, /node "odd" \(NobodyKnows\)/);
+  for (const [wrong, expected] of [
+    [['--inputs', 'image=8'], /node "mean" \(Mean\): it has the axis 1 where a tensor has 1 dimensions/],
+    [['--inputs', 'image'], /--inputs "image": expected such as image=1x320x320x3/],
+    [['--inputs', 'image=1x8x8x3', '--outputs', 'nowhere'], /no node "nowhere"/],
+  ] as const) {
+    const refused = await shoal(home, ...args, ...wrong);
+    t.ok(refused.code === 1 || refused.code === 2, refused.stderr);
+    t.match(refused.stderr, expected);
+  }
+  const { code, stderr } = await shoal(home, ...args, '--inputs', 'image=1x8x8x3', '--outputs', 'sure');
+  t.equal(code, 0, stderr);
+  const { card } = await readCard(path.join(home, 'mine/cut/1.0.0'));
+  t.match(card, {
+    inputs: [{ name: 'image', shape: [1, 8, 8, 3] }],
+    outputs: [{ name: 'sure', shape: [1, 3] }],
+    params: { activation: 'none' },
+  });
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  t.match(await shoal(home, 'models', 'import', 'net.onnx', '--task', 'detect-objects', '--outputs', 'rows'), {
+    code: 2,
+    stderr: /an ONNX file is taken whole/,
+  });
+});
+
 /** A picture in, a row a cell out, as a YOLOv8 of three classes has it; nothing in it was trained. */
 function untrainedDetector(): Uint8Array {
   const cells = 20 * 20 + 10 * 10 + 5 * 5;
@@ -271,15 +309,21 @@ test('what is no model, or none for the task, is refused with what to do, and no
   writeFileSync(path.join(home, 'notes.onnx'), 'this is no model\n');
   writeFileSync(path.join(home, 'cut.onnx'), untrainedDetector().subarray(0, 2000));
   writeFileSync(path.join(home, 'whole.onnx'), untrainedDetector());
+  writeFileSync(path.join(home, 'outside.onnx'), withWeightsOutside(untrainedDetector(), 'weights'));
   mkdirSync(path.join(home, 'web'));
   const outside = { modelTopology: { node: [] }, weightsManifest: [{ paths: ['../whole.onnx'], weights: [] }] };
   writeFileSync(path.join(home, 'web/model.json'), JSON.stringify(outside));
   const task = ['--task', 'detect-objects', '--yes', '--out', 'mine'];
   for (const [what, args, expected] of [
     ['text', ['notes.onnx', ...task], /not a readable ONNX model/],
+    [
+      'weights elsewhere',
+      ['outside.onnx', ...task],
+      /keeps the data of 1 of its tensors \("weights" is one\) in other files; save the model as one file/,
+    ],
     ['half a file', ['cut.onnx', ...task], /not a readable ONNX model/],
     ['nothing', ['none.onnx', ...task], /none\.onnx does not exist/],
-    ['a folder of several', ['.', ...task], /holds several models: cut\.onnx, notes\.onnx, whole\.onnx; name one of them/],
+    ['a folder of several', ['.', ...task], /holds several models: cut\.onnx, notes\.onnx, outside\.onnx, whole\.onnx; name one of them/],
     ['a file outside', ['web', ...task], /names the file \.\.\/whole\.onnx, which is not in its own folder/],
     ['a task that is none', ['whole.onnx', '--task', 'detect-objetcs'], /did you mean detect-objects\?/],
     ['a task it does not suit', ['whole.onnx', '--task', 'classify-image', '--yes'], /do not suit classify-image/],
@@ -296,5 +340,5 @@ test('what is no model, or none for the task, is refused with what to do, and no
     t.match(stderr, expected, what);
     t.notMatch(stderr, /a defect of Shoal/, what);
   }
-  t.same(readdirSync(home).sort(), ['cut.onnx', 'notes.onnx', 'web', 'whole.onnx']);
+  t.same(readdirSync(home).sort(), ['cut.onnx', 'notes.onnx', 'outside.onnx', 'web', 'whole.onnx']);
 });

@@ -25,13 +25,13 @@ import type { CommandContext } from '../command-context.js';
 import { Exit, exitCodes } from '../exit.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from '../models-setting.js';
 import { confirm } from './confirm.js';
-import { type Converted, convert } from './convert.js';
+import { type Converted, type Cut, convert } from './convert.js';
 import { type DraftedCard, draftCard } from './draft-card.js';
 import { draftText, parityText } from './import-text.js';
 import { readSource } from './read-source.js';
 import { triedCaptures } from './tried-captures.js';
 
-interface Options extends PlaceOptions {
+interface Options extends PlaceOptions, Cut {
   readonly task: string;
   readonly as?: string;
   readonly labels?: string;
@@ -69,6 +69,8 @@ export function importCommand(context: ModelsPlaceContext): Command {
     .option('--as <name@version>', 'what the model is called; the name of the file and 1.0.0 without it')
     .option('--labels <file>', 'names of the classes, one a line, in their order')
     .option('--side <pixels>', 'side of the picture, where the file leaves it free', pixels)
+    .option('--outputs <names...>', 'end at these tensors instead, before what is not known; TFLite and GraphModels')
+    .option('--inputs <name=shape...>', 'begin at these nodes, or give free sizes, such as image=1x320x320x3; GraphModels')
     .option('--licence <spdx>', 'licence of the weights, such as Apache-2.0')
     .option('--licence-file <file>', 'its text, which belongs beside the weights')
     .option('--upstream <url>', 'where the model was made')
@@ -85,7 +87,7 @@ export function importCommand(context: ModelsPlaceContext): Command {
 
 async function importModel(context: ModelsPlaceContext, place: string, options: Options): Promise<void> {
   const source = await readSource(place);
-  const converted = convert(source);
+  const converted = convert(source, options);
   const drafted = options.card === undefined ? await draft(source.file, converted, options) : await given(options.card);
   if (options.draft !== undefined) return writeDraft(context, options.draft, drafted);
   const { card, labels } = drafted;
@@ -100,7 +102,7 @@ async function importModel(context: ModelsPlaceContext, place: string, options: 
   await agreed(context, options);
   const licence = await licenceText(options);
   await writeModelFolder(out, newModel(converted, drafted, licence)).catch((error: unknown) => {
-    throw asFolderError(error, out);
+    throw asFolderError(error, out, options.out === undefined ? undefined : 'name another folder with --out');
   });
   context.stdout.write(`\n${closing(folder, drafted, licence !== null)}\n`);
 }
