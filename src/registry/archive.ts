@@ -5,7 +5,7 @@
  * that is not the promised one refuses the whole archive; nothing is written outside the folder that is handed in. Looks at no more than
  * `limits.archiveEntriesMax` entries.
  */
-import { createWriteStream } from 'node:fs';
+import { constants, createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -29,7 +29,8 @@ export interface ArchivedModel {
 
 /** Reads headers and card. Throws MODEL_MISSING when it cannot be read, MODEL_INVALID for what is no model or holds something else too. */
 export async function openArchive(file: string): Promise<ArchivedModel> {
-  const handle = await open(file, 'r').catch((cause: unknown) => {
+  // A pipe would hold the opening of it for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw new ShoalError('MODEL_MISSING', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
   });
   try {

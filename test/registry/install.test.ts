@@ -247,6 +247,8 @@ test('an archive holds a model, is the same each time, and is what tar makes of 
   await t.rejects(openArchive(path.join(dir, 'pax.tar')), { code: 'MODEL_INVALID', message: /a pax extension; make the archive with/ });
   execFileSync('gzip', ['-k', file]);
   await t.rejects(openArchive(`${file}.gz`), { code: 'MODEL_INVALID', message: /compressed/ });
+  execFileSync('mkfifo', [path.join(dir, 'pipe.tar')]);
+  await t.rejects(openArchive(path.join(dir, 'pipe.tar')), { code: 'MODEL_INVALID', message: /it is no file/ }, 'and does not wait for it');
 });
 
 test('an archive that holds anything but the files of its card is refused before a byte of it is written', async (t) => {
