@@ -61,6 +61,23 @@ test('the catalogue has no broken entry, and none that comes with Shoal anyway',
   t.end();
 });
 
+const detectors = ['fastestdet', 'yolox-nano'].map((name) => entries.find(({ card }) => card.name === name));
+const lacking = detectors.flatMap((entry) => (entry === undefined ? 'one is gone' : (obstacle(entry) ?? [])))[0] ?? false;
+
+test('a second model for a task that none comes with says what will run, and what keeps the first does keep it', {
+  skip: lacking,
+}, async (t) => {
+  const board = await catalogueBoard(t, path.resolve('catalogue'), bySha256(shared));
+  t.match((await board.models('add', 'yolox-nano')).out, /no model will run yolox-nano@1\.0\.0, of which there was none/);
+  const { out } = await board.models('add', 'fastestdet');
+  t.match(out, /will run fastestdet@1\.0\.0, no longer yolox-nano@1\.0\.0 \("model: yolox-nano" in the stage keeps it\)/);
+});
+
+test('what was not evaluated is listed as that', async (t) => {
+  const board = await catalogueBoard(t, path.resolve('catalogue'));
+  t.match((await board.models('catalogue')).out, /^ {2}machine-sound-ad01@1\.0\.0: not evaluated$/m);
+});
+
 for (const entry of entries) {
   const { card, directory } = entry;
   test(`${modelRef(card)} can be listed: licence, files, task`, async (t) => {

@@ -1,7 +1,9 @@
 /**
  * `shoal models verify`: whether models are what their cards say.
  */
+import { readFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { refuseExternalData } from '../compile/inspect/external-data.js';
 import { type Model, type ModelVariant, modelRef } from '../core/model.js';
 import { verifyModel } from '../registry/verify.js';
 import { Exit, exitCodes } from './exit.js';
@@ -65,6 +67,7 @@ export async function verifyHere(model: Model, context: ModelsContext, filesOnly
 }
 
 async function opens(model: Model, variant: ModelVariant, context: ModelsContext): Promise<void> {
+  refuseExternalData(await readFile(variant.path), variant.path);
   for (const probe of await context.probeModels([{ ...model, variants: [variant] }])) {
     if (!probe.ok) throw new Error(`${probe.model}, variant ${probe.variant}, cannot be opened: ${probe.reason ?? 'no reason was given'}`);
   }

@@ -9,6 +9,8 @@ export interface ForeignModel {
   readonly outputs: readonly TensorSpec[];
   /** The operator each output comes from, by the output's name. */
   readonly madeBy: Readonly<Record<string, string>>;
+  /** Least and greatest value of inputs, by name, that the model turns into bytes at once: what else is fed is clipped to these. */
+  readonly ranges: Readonly<Record<string, readonly [least: number, greatest: number]>>;
   /** As the operator or the file says; empty when nobody does. */
   readonly labels: readonly string[];
 }

@@ -5,7 +5,7 @@
  * that is not the promised one refuses the whole archive; nothing is written outside the folder that is handed in. Looks at no more than
  * `limits.archiveEntriesMax` entries.
  */
-import { createWriteStream } from 'node:fs';
+import { constants, createWriteStream } from 'node:fs';
 import { type FileHandle, mkdir, open, rename, rm, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { pipeline } from 'node:stream/promises';
@@ -29,7 +29,8 @@ export interface ArchivedModel {
 
 /** Reads headers and card. Throws MODEL_MISSING when it cannot be read, MODEL_INVALID for what is no model or holds something else too. */
 export async function openArchive(file: string): Promise<ArchivedModel> {
-  const handle = await open(file, 'r').catch((cause: unknown) => {
+  // A pipe would hold the opening of it for ever.
+  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((cause: unknown) => {
     throw new ShoalError('MODEL_MISSING', `${file} cannot be read: ${reasonOf(cause)}`, { cause });
   });
   try {
@@ -126,16 +127,19 @@ export async function unpackModel({ file, entries }: ArchivedModel, folder: stri
 
 /**
  * Writes the model of a version folder as an archive, in one rename. Throws MODEL_MISSING when a file that the card names is missing, USAGE
- * when the target is there already, else the system's error.
+ * when the target is there already, the signal's reason, else the system's error.
  */
-export async function packModel(directory: string, card: Card, target: string): Promise<void> {
+export async function packModel(directory: string, card: Card, target: string, signal?: AbortSignal): Promise<void> {
   if ((await stat(target).catch(() => null)) !== null)
     throw new ShoalError('USAGE', `${target} is there already; remove it, or name another`);
   const partial = path.join(path.dirname(target), `.${path.basename(target)}.partial-${process.pid}`);
   try {
     const archive = await open(partial, 'wx', 0o644);
     try {
-      for (const { path: name, needed } of filesOfCard(card)) await append(archive, card, directory, name, needed);
+      for (const { path: name, needed } of filesOfCard(card)) {
+        await append(archive, card, directory, name, needed);
+        signal?.throwIfAborted();
+      }
       await archive.appendFile(Buffer.alloc(2 * blockBytes));
       await archive.sync();
     } finally {

@@ -62,8 +62,11 @@ export async function installFolder(directory: string, modelsFolder: string, opt
 }
 
 /** A version folder as it is, into another folder of models. Throws as `installFolder` does, but nothing is verified. */
-export function copyModel(directory: string, card: Card, modelsFolder: string): Promise<string> {
-  return stageVersion(modelsFolder, card, (staged) => copyNamed(card, directory, staged, []));
+export function copyModel(directory: string, card: Card, modelsFolder: string, signal?: AbortSignal): Promise<string> {
+  return stageVersion(modelsFolder, card, async (staged) => {
+    await copyNamed(card, directory, staged, []);
+    signal?.throwIfAborted();
+  });
 }
 
 /** From an archive of `shoal models export`. As `installFolder`. */

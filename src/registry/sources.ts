@@ -6,13 +6,14 @@
  * the card alone says.
  */
 import { readFile, stat } from 'node:fs/promises';
+import path from 'node:path';
 import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Card } from './card.js';
 import { type FetchOptions, fetchFile, type Origin } from './fetch-file.js';
 
-const path = (what: string) => z.string().regex(/^\//, 'must be an absolute path').max(4096).optional().describe(what);
+const fileOption = (what: string) => z.string().regex(/^\//, 'must be an absolute path').max(4096).optional().describe(what);
 
 const source = z.strictObject({
   url: z
@@ -25,8 +26,8 @@ const source = z.strictObject({
     .boolean()
     .default(false)
     .describe('whether it may lie in a private network or on this machine; nothing that is fetched from elsewhere may'),
-  ca_file: path('PEM file of the authorities that may have signed it; default those of the system'),
-  token_file: path('file with a bearer token for it, read by "shoal models add"; not readable by everybody'),
+  ca_file: fileOption('PEM file of the authorities that may have signed it; default those of the system'),
+  token_file: fileOption('file with a bearer token for it, read by "shoal models add"; not readable by everybody'),
 });
 
 /** The section `models` of the configuration. */
@@ -51,10 +52,12 @@ export type Download = NonNullable<Card['source']['download']>[string];
 
 /**
  * The sources of a configuration. `files` are the files it was read from. Throws CONFIG_INVALID when the sources may have been written by
- * somebody else, or when a file they name cannot be read.
+ * somebody else, or the folder a file lies in may be, or when a file they name cannot be read.
  */
 export async function openSources(options: ModelsOptions, files: readonly string[]): Promise<readonly Source[]> {
-  if (options.sources.length > 0) for (const file of files) await refuseForeign(file);
+  // Whoever may write a folder puts another file in the place of the one in it.
+  const places = new Set(files.flatMap((file) => [path.dirname(path.resolve(file)), file]));
+  if (options.sources.length > 0) for (const place of places) await refuseForeign(place);
   const own = await Promise.all(options.sources.map(openSource));
   const publicly: Source = { addressOf: ({ url }) => url, origin: { allowPrivate: false } };
   return options.public ? [...own, publicly] : own;
@@ -62,10 +65,11 @@ export async function openSources(options: ModelsOptions, files: readonly string
 
 async function refuseForeign(file: string): Promise<void> {
   const { uid, mode } = await stat(file);
+  // In a sticky folder, such as /tmp, nobody can replace what is another's.
+  const writable = (mode & 0o022) !== 0 && (mode & 0o1000) === 0;
   const user = process.geteuid?.() ?? 0;
   const who = user === 0 ? 'root' : 'root or you';
-  const found =
-    uid !== 0 && uid !== user ? `it belongs to user ${uid}` : (mode & 0o022) !== 0 ? 'others than its owner may write it' : null;
+  const found = uid !== 0 && uid !== user ? `it belongs to user ${uid}` : writable ? 'others than its owner may write it' : null;
   if (found === null) return;
   const mend = uid !== 0 && uid !== user ? `chown root ${file}` : `chmod go-w ${file}`;
   throw new ShoalError('CONFIG_INVALID', `${file}: models.sources is refused: ${found}, and only ${who} may decide it; ${mend}`);

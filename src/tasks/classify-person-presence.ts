@@ -7,7 +7,7 @@
 import { z } from 'zod';
 import type { Task } from '../core/contracts.js';
 import { differentLabels } from './different-labels.js';
-import { classesOf, classify } from './image-classes.js';
+import { classesOf, classify, draftClassifier } from './image-classes.js';
 import { unfit } from './model-params.js';
 
 const labels = ['no person', 'person'] as const;
@@ -29,5 +29,6 @@ export const classifyPersonPresence: Task<Options> = {
       throw unfit(model, `its labels are ${model.labels.join(', ')}, expected ${labels.join(' and ')} in the order of its outputs`);
     }
   },
+  draft: draftClassifier,
   run: (input) => classify(input, { most: 1, least: 0 }),
 };

@@ -70,19 +70,22 @@ export function draftClassifier(model: ForeignModel): CardDraft[] {
   const output = model.outputs.find(({ shape }) => shape.length === 2);
   const count = Number(output?.shape[1]);
   if (picture === null || output === undefined || !Number.isInteger(count)) return [];
-  const { layout, bytes } = picture;
+  const { layout, known } = picture;
   const activation = probabilityOperators.includes(model.madeBy[output.name] ?? '') ? 'none' : 'softmax';
   const grey = picture.channels === 1;
-  const scaled = bytes ? {} : layout === 'nchw' && !grey ? imageNet : { scale: 1 / 255 };
-  const range = bytes ? 'bytes as they are' : scaled === imageNet ? "0 to 1, less ImageNet's mean, over its deviation" : '0 to 1';
+  const likely =
+    layout === 'nchw' && !grey
+      ? { pixels: imageNet, said: "0 to 1, less ImageNet's mean, over its deviation" }
+      : { pixels: { scale: 1 / 255 }, said: '0 to 1' };
+  const range = known ?? likely;
   return [
     {
-      params: { fit: 'crop', pixels: { layout, channels: grey ? 'grey' : 'rgb', ...scaled }, activation },
+      params: { fit: 'crop', pixels: { layout, channels: grey ? 'grey' : 'rgb', ...range.pixels }, activation },
       labels: numbered(count),
       outputs: [output],
       remarks: [
         `its output "${output.name}" has a number for each of ${count} classes`,
-        `the picture is cut to ${picture.width} x ${picture.height}, ${grey ? 'grey' : 'R, G, B'}, ${range} (pixels)`,
+        `the picture is cut to ${picture.width} x ${picture.height}, ${grey ? 'grey' : 'R, G, B'}, ${range.said} (pixels)`,
         activation === 'none'
           ? `the file ends with ${model.madeBy[output.name]}: its numbers are probabilities (activation: none)`
           : 'its numbers are taken for logits, one class of all (activation: softmax; sigmoid where classes do not exclude each other)',

@@ -11,8 +11,8 @@ import { nodeOf, tensorOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
 import { readCard } from '../../src/registry/card.js';
 import { noise } from '../support/graph-lab.js';
-import { layersFiles } from '../support/tfjs-lab.js';
-import { modelOf, typedValue } from '../support/tiny-onnx.js';
+import { flag, graphFiles, layersFiles, node, numbers, placeholder } from '../support/tfjs-lab.js';
+import { modelOf, typedValue, withWeightsOutside } from '../support/tiny-onnx.js';
 
 const shared = process.env.SHOAL_TEST_DATA;
 const withModels = { skip: shared === undefined && '1 foreign model: SHOAL_TEST_DATA is not set' };
@@ -149,6 +149,129 @@ test('a TFLite file of bytes is imported as such', withModels, async (t) => {
   const { card } = await readCard(path.join(home, 'mine/things/2.1.0'));
   t.same(Object.keys(card.variants), ['int8']);
   t.match(card.params, { activation: 'none' });
+  t.match(stdout, /R, G, B, 0 to 255, as the bytes say that the model makes of them/, 'the file says what its input holds');
+  t.match(stdout, /astronaut\.png: found 1: class-\d/);
+  t.notOk((card.params.pixels as { scale?: number }).scale, 'no scale');
+});
+
+test('a model that tells presence is drafted for a task that says no more than that', withModels, async (t) => {
+  const home = fresh();
+  const file = path.join(shared ?? '', 'models/tflite/vww_96_int8.tflite');
+  const labels = path.resolve('catalogue/person-presence-vww/1.0.0/labels.txt');
+  const args = ['models', 'import', file, '--task', 'classify-person-presence', '--yes', '--licence', 'CC-BY-NC-4.0', '--out', 'mine'];
+  const unnamed = await shoal(home, ...args);
+  t.equal(unnamed.code, 1);
+  t.match(unnamed.stderr, /its labels are class-0, class-1, expected .*person/);
+  const { code, stdout, stderr } = await shoal(home, ...args, '--labels', labels);
+  t.equal(code, 0, stderr);
+  t.match(stdout, /0 to 1, as the bytes say/);
+  t.match(stdout, /astronaut\.png: found 1: person \d+ %/);
+  const { card } = await readCard(path.join(home, 'mine/vww-96-int8/1.0.0'));
+  t.match(card, { commercial_use: false }, 'a licence that forbids commercial use is marked so');
+});
+
+test(
+  'a detector whose boxes are still to be decoded, scale by scale, is refused and not drafted from two of its twelve outputs',
+  withModels,
+  async (t) => {
+    const home = fresh();
+    const file = path.join(shared ?? '', 'models/yunet_n_320_320.onnx');
+    const { code, stderr } = await shoal(home, 'models', 'import', file, '--task', 'detect-objects', '--yes', '--out', 'mine');
+    t.equal(code, 1, stderr);
+    t.match(stderr, /do not suit detect-objects: it knows no model with such tensors/);
+    t.same(readdirSync(home), []);
+  },
+);
+
+/** Typed to a terminal, after the question; what the terminal showed and the exit code. */
+function typed(home: string, answer: string, args: readonly string[]): Promise<{ readonly code: number | null; readonly shown: string }> {
+  const command = [path.resolve('bin/shoal'), ...args].join(' ');
+  const child = spawn('script', ['-qec', command, '/dev/null'], { cwd: home, stdio: ['pipe', 'pipe', 'inherit'] });
+  let shown = '';
+  let asked = false;
+  child.stdout.setEncoding('utf8').on('data', (text: string) => {
+    shown += text;
+    if (asked || !shown.includes('[y/N]')) return;
+    asked = true;
+    child.stdin.write(answer);
+  });
+  return new Promise((resolve) => child.once('close', (code) => resolve({ code, shown })));
+}
+
+test('who sits at the terminal decides, and what is no yes writes nothing', async (t) => {
+  const home = fresh();
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  const args = ['models', 'import', 'net.onnx', '--task', 'detect-objects', '--side', '160', '--out', 'mine'];
+  for (const [what, answer] of [
+    ['no', 'n\n'],
+    ['nothing', '\n'],
+    ['the end of the input', '\u0004'],
+  ] as const) {
+    const { code, shown } = await typed(home, answer, args);
+    t.equal(code, 1, `${what}: ${shown}`);
+    t.match(shown, /Is this card right\? \[y\/N\]/, what);
+    t.match(shown, /nothing was written; write the card to a file with --draft/, what);
+    t.notOk(existsSync(path.join(home, 'mine')), what);
+  }
+  const { code, shown } = await typed(home, 'y\n', args);
+  t.equal(code, 0, shown);
+  t.ok(existsSync(path.join(home, 'mine/net/1.0.0/card.yaml')));
+});
+
+test('a draft is written whole or not at all, and takes labels that lie beside it already', async (t) => {
+  const home = fresh();
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  const draft = ['models', 'import', 'net.onnx', '--task', 'detect-objects', '--side', '160', '--draft', 'card.yaml'];
+  writeFileSync(path.join(home, 'labels.txt'), 'of\nsomething\nelse\n');
+  const refused = await shoal(home, ...draft);
+  t.equal(refused.code, 2);
+  t.match(refused.stderr, /labels\.txt cannot be written \(EEXIST\); name a file in another folder/);
+  t.notOk(existsSync(path.join(home, 'card.yaml')), 'no card without its labels');
+  const taken = await shoal(home, ...draft, '--labels', 'labels.txt');
+  t.equal(taken.code, 0, taken.stderr);
+  t.ok(existsSync(path.join(home, 'card.yaml')));
+
+  const both = await shoal(home, 'models', 'import', 'net.onnx', '--card', 'card.yaml', '--licence', 'MIT', '--out', 'mine');
+  t.equal(both.code, 2, 'what the card says is not said a second time');
+  t.match(both.stderr, /--card <file>.*cannot be used with.*--licence/);
+});
+
+test('a graph of free sizes that ends in what is not known is cut and given its sizes', async (t) => {
+  const home = fresh();
+  mkdirSync(path.join(home, 'cut'));
+  const nodes = [
+    placeholder('image', [-1, -1, -1, 3]),
+    node('mean', 'Mean', ['image', 'axes'], { keep_dims: flag(false) }),
+    node('sure', 'Softmax', ['mean']),
+    node('odd', 'NobodyKnows', ['sure']),
+  ];
+  for (const [name, bytes] of graphFiles(nodes, { axes: numbers(1, 2) })) writeFileSync(path.join(home, 'cut', name), bytes);
+  const args = ['models', 'import', 'cut', '--task', 'classify-image', '--yes', '--out', 'mine'];
+  const uncut = await shoal(home, ...args, '--inputs', 'image=1x8x8x3');
+  t.equal(uncut.code, 1);
+  t.match(uncut.stderr, /node "odd" \(NobodyKnows\)/);
+  for (const [wrong, expected] of [
+    [['--inputs', 'image=8'], /node "mean" \(Mean\): it has the axis 1 where a tensor has 1 dimensions/],
+    [['--inputs', 'image'], /--inputs "image": expected such as image=1x320x320x3/],
+    [['--inputs', 'image=1x8x8x3', '--outputs', 'nowhere'], /no node "nowhere"/],
+  ] as const) {
+    const refused = await shoal(home, ...args, ...wrong);
+    t.ok(refused.code === 1 || refused.code === 2, refused.stderr);
+    t.match(refused.stderr, expected);
+  }
+  const { code, stderr } = await shoal(home, ...args, '--inputs', 'image=1x8x8x3', '--outputs', 'sure');
+  t.equal(code, 0, stderr);
+  const { card } = await readCard(path.join(home, 'mine/cut/1.0.0'));
+  t.match(card, {
+    inputs: [{ name: 'image', shape: [1, 8, 8, 3] }],
+    outputs: [{ name: 'sure', shape: [1, 3] }],
+    params: { activation: 'none' },
+  });
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  t.match(await shoal(home, 'models', 'import', 'net.onnx', '--task', 'detect-objects', '--outputs', 'rows'), {
+    code: 2,
+    stderr: /an ONNX file is taken whole/,
+  });
 });
 
 /** A picture in, a row a cell out, as a YOLOv8 of three classes has it; nothing in it was trained. */
@@ -187,18 +310,29 @@ test('what is no model, or none for the task, is refused with what to do, and no
   writeFileSync(path.join(home, 'notes.onnx'), 'this is no model\n');
   writeFileSync(path.join(home, 'cut.onnx'), untrainedDetector().subarray(0, 2000));
   writeFileSync(path.join(home, 'whole.onnx'), untrainedDetector());
+  writeFileSync(path.join(home, 'outside.onnx'), withWeightsOutside(untrainedDetector(), 'weights'));
   mkdirSync(path.join(home, 'web'));
   const outside = { modelTopology: { node: [] }, weightsManifest: [{ paths: ['../whole.onnx'], weights: [] }] };
   writeFileSync(path.join(home, 'web/model.json'), JSON.stringify(outside));
   const task = ['--task', 'detect-objects', '--yes', '--out', 'mine'];
   for (const [what, args, expected] of [
     ['text', ['notes.onnx', ...task], /not a readable ONNX model/],
+    [
+      'weights elsewhere',
+      ['outside.onnx', ...task],
+      /keeps the data of 1 of its tensors \("weights" is one\) in other files; save the model as one file/,
+    ],
     ['half a file', ['cut.onnx', ...task], /not a readable ONNX model/],
     ['nothing', ['none.onnx', ...task], /none\.onnx does not exist/],
-    ['a folder of several', ['.', ...task], /holds several models: cut\.onnx, notes\.onnx, whole\.onnx; name one of them/],
+    ['a folder of several', ['.', ...task], /holds several models: cut\.onnx, notes\.onnx, outside\.onnx, whole\.onnx; name one of them/],
     ['a file outside', ['web', ...task], /names the file \.\.\/whole\.onnx, which is not in its own folder/],
     ['a task that is none', ['whole.onnx', '--task', 'detect-objetcs'], /did you mean detect-objects\?/],
     ['a task it does not suit', ['whole.onnx', '--task', 'classify-image', '--yes'], /do not suit classify-image/],
+    [
+      'a name that leads elsewhere',
+      ['whole.onnx', ...task, '--as', '../../evil@1.0.0'],
+      /--as "\.\.\/\.\.\/evil@1\.0\.0": expected NAME@VERSION/,
+    ],
     ['no task', ['whole.onnx'], /--task NAME says what the model is for/],
     ['a task without drafts', ['whole.onnx', '--task', 'detect-text'], /write a card .* name it with --card/],
   ] as const) {
@@ -207,5 +341,5 @@ test('what is no model, or none for the task, is refused with what to do, and no
     t.match(stderr, expected, what);
     t.notMatch(stderr, /a defect of Shoal/, what);
   }
-  t.same(readdirSync(home).sort(), ['cut.onnx', 'notes.onnx', 'web', 'whole.onnx']);
+  t.same(readdirSync(home).sort(), ['cut.onnx', 'notes.onnx', 'outside.onnx', 'web', 'whole.onnx']);
 });

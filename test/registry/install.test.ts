@@ -220,6 +220,10 @@ test('an archive holds a model, is the same each time, and is what tar makes of 
   await packModel(folder, card, `${file}.again.tar`);
   t.strictSame(readFileSync(`${file}.again.tar`), readFileSync(file));
   await t.rejects(packModel(folder, card, file), { code: 'USAGE' });
+  const interrupted = new Error('interrupted');
+  const before = everything(path.dirname(file));
+  await t.rejects(packModel(folder, card, `${file}.never.tar`, AbortSignal.abort(interrupted)), interrupted);
+  t.strictSame(everything(path.dirname(file)), before, 'no part of an archive is left');
 
   const listed = execFileSync('tar', ['-tf', file]).toString().trim().split('\n');
   t.equal(listed[0], 'face-finder/1.0.0/card.yaml');
@@ -243,6 +247,8 @@ test('an archive holds a model, is the same each time, and is what tar makes of 
   await t.rejects(openArchive(path.join(dir, 'pax.tar')), { code: 'MODEL_INVALID', message: /a pax extension; make the archive with/ });
   execFileSync('gzip', ['-k', file]);
   await t.rejects(openArchive(`${file}.gz`), { code: 'MODEL_INVALID', message: /compressed/ });
+  execFileSync('mkfifo', [path.join(dir, 'pipe.tar')]);
+  await t.rejects(openArchive(path.join(dir, 'pipe.tar')), { code: 'MODEL_INVALID', message: /it is no file/ }, 'and does not wait for it');
 });
 
 test('an archive that holds anything but the files of its card is refused before a byte of it is written', async (t) => {

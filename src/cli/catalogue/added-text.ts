@@ -36,19 +36,24 @@ export async function addedText(card: Card, folder: string, before: ModelsSettin
 /** What a stage that names no model, or no version of it, runs from the next start on. */
 function changesOf(card: Card, before: ModelsSetting, after: ModelsSetting): string[] {
   const changes: string[] = [];
-  const default_ = [before.registry.defaultFor(card.task), after.registry.defaultFor(card.task)].map((model) =>
-    model === null ? null : modelRef(model),
-  );
-  if (default_[0] !== default_[1]) {
-    const instead =
-      default_[0] === null ? 'of which there was none' : `no longer ${default_[0]} ("shoal models pin ${default_[0]}" keeps it)`;
-    changes.push(`Stages for ${card.task} that name no model will run ${default_[1]}, ${instead}.`);
+  const [ran, runs] = [before, after]
+    .map(({ registry }) => registry.defaultFor(card.task))
+    .map((model) => (model ? modelRef(model) : null));
+  if (ran !== runs) {
+    const instead = ran ? `no longer ${ran} (${keeping(card, ran)} keeps it)` : 'of which there was none';
+    changes.push(`Stages for ${card.task} that name no model will run ${runs}, ${instead}.`);
   }
   const named = [before.registry.find(card.name), after.registry.find(card.name)].map((model) => (model === null ? null : modelRef(model)));
-  if (named[0] !== null && named[0] !== named[1] && named[0] !== default_[0]) {
+  if (named[0] !== null && named[0] !== named[1] && named[0] !== ran) {
     changes.push(
       `Stages that name "model: ${card.name}" will run ${named[1]}, no longer ${named[0]} ("shoal models pin ${named[0]}" keeps it).`,
     );
   }
   return changes;
+}
+
+/** A pin decides between versions of one model; between models only a stage that names one does. */
+function keeping({ name }: Card, ref: string): string {
+  const [other = ''] = ref.split('@', 1);
+  return other === name ? `"shoal models pin ${ref}"` : `"model: ${other}" in the stage`;
 }

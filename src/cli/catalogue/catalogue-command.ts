@@ -68,9 +68,13 @@ function textOf(models: readonly Told[]): string {
   ]);
   const table = renderTable(['MODEL', 'TASK', 'STATE', 'SIZE', 'CPU MS HERE', 'LICENCE', 'WHAT'], rows);
   const figures = models.flatMap((model) =>
-    model.accuracy.map(({ metric, value, data, measured_by }) => `  ${modelRef(model)}: ${metric} ${value} on ${data} (${measured_by})\n`),
+    model.accuracy.length === 0
+      ? [`  ${modelRef(model)}: not evaluated\n`]
+      : model.accuracy.map(
+          ({ metric, value, data, measured_by }) => `  ${modelRef(model)}: ${metric} ${value} on ${data} (${measured_by})\n`,
+        ),
   );
-  const accuracy = figures.length === 0 ? '' : `\nAccuracy, as stated or measured by:\n${figures.join('')}`;
+  const accuracy = `\nAccuracy, as stated or measured by:\n${figures.join('')}`;
   const strange = models.filter(({ usable }) => !usable).map((model) => `${modelRef(model)} is for ${model.task}`);
   const unusable = strange.length === 0 ? '' : `\nThis version of Shoal cannot run all of them: ${strange.join('; ')}.\n`;
   return `${table}\n${accuracy}${unusable}\n"shoal models add NAME" fetches one that is to be had; "shoal models licences" shows what licences ask.\n`;

@@ -11,6 +11,7 @@ import { copyModel } from '../../registry/install.js';
 import { verifyModel } from '../../registry/verify.js';
 import { checkPlace, versionFolder } from '../../registry/write-model.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from '../models-setting.js';
+import { watchSignals } from '../watch-signals.js';
 import { asFolderError } from './folder-error.js';
 import { installed } from './remove-command.js';
 
@@ -32,18 +33,21 @@ export function exportCommand(context: ModelsPlaceContext): Command {
       const model = installed(registry, ref);
       const { problems } = await verifyModel(model);
       if (problems.length > 0)
-        throw new ShoalError('MODEL_HASH', `${modelRef(model)} is not exported, since it is damaged: ${problems.join('; ')}`);
+        throw new ShoalError('MODEL_HASH', `${modelRef(model)} is not exported, since something is wrong with it: ${problems.join('; ')}`);
       const to = path.resolve(options.to);
       const target = to.endsWith('.tar') ? to : versionFolder(to, model);
+      const interruption = watchSignals('nothing was exported');
       try {
         const { card } = await readCard(model.directory);
-        if (target === to) await packModel(model.directory, card, to);
+        if (target === to) await packModel(model.directory, card, to, interruption.signal);
         else {
           await checkPlace(target, 'name another folder with --to');
-          await copyModel(model.directory, card, to);
+          await copyModel(model.directory, card, to, interruption.signal);
         }
       } catch (error) {
-        throw asFolderError(error, path.dirname(to));
+        throw asFolderError(error, target === to ? path.dirname(to) : to, 'name another place with --to');
+      } finally {
+        interruption.end();
       }
       const said = `${modelRef(model)} is in ${target}; elsewhere: shoal models add ${target === to ? options.to : target}\n`;
       context.stdout.write(options.json ? `${JSON.stringify({ model: modelRef(model), to: target })}\n` : said);

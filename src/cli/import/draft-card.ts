@@ -5,8 +5,9 @@
  */
 import { inspectModel, type ValueReport } from '../../compile/inspect/inspect-model.js';
 import { metadataOf } from '../../compile/onnx/metadata.js';
-import type { OnnxModel } from '../../compile/onnx/model.js';
+import { dataType, type OnnxModel } from '../../compile/onnx/model.js';
 import { readModel } from '../../compile/onnx/read.js';
+import { floatsOf } from '../../compile/onnx/values.js';
 import type { CardDraft, ForeignModel } from '../../core/card-draft.js';
 import type { Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
@@ -42,6 +43,8 @@ const labelsFile = 'labels.txt';
 /** Of the detectors of the YOLO family, where an export leaves the picture's size free. */
 const usualSide = 640;
 const unknownLicence = 'LicenseRef-unknown';
+/** In SPDX identifiers (CC-BY-NC-4.0, PolyForm-Noncommercial-1.0.0) and in prose. */
+const nonCommercial = /\bNC\b|non-?commercial/i;
 
 /** Throws MODEL_INVALID when no proposal of the task suits the tensors, with the reason for each. */
 export function draftCard(request: DraftRequest): DraftedCard {
@@ -57,6 +60,10 @@ export function draftCard(request: DraftRequest): DraftedCard {
     madeBy: makersOf(
       model,
       outputs.map(({ name }) => name),
+    ),
+    ranges: rangesOf(
+      model,
+      inputs.map(({ name }) => name),
     ),
     labels: known,
   };
@@ -75,7 +82,9 @@ export function draftCard(request: DraftRequest): DraftedCard {
     ...(known.length === 0 && labels.length > 0
       ? [`nobody named the ${labels.length} classes: name them with --labels FILE, a line each`]
       : []),
-    ...(licence === null ? ['nobody said under which licence the weights are: name it with --licence'] : []),
+    ...(licence === null
+      ? ['nobody said under which licence the weights are, nor whether it allows commercial use: name it with --licence']
+      : []),
     ...(request.licence === null && licence !== null ? [`the file's metadata says that its licence is ${licence}`] : []),
   ];
   const card: CardFacts = {
@@ -92,7 +101,7 @@ export function draftCard(request: DraftRequest): DraftedCard {
     outputs: (draft.outputs ?? foreign.outputs).map(written),
     params: { ...draft.params },
     ...(labels.length === 0 ? {} : { labels: labelsFile }),
-    commercial_use: true,
+    commercial_use: !nonCommercial.test(licence ?? ''),
     quality: [],
     golden: [],
   };
@@ -164,6 +173,9 @@ function freeSizes(
   return { sizes, remark: `the sizes ${[...sizes.keys()].join(' and ')} are free in the file; ${height} x ${width} is taken, ${source}` };
 }
 
+const moving = new Set(['Identity', 'Reshape', 'Transpose', 'Squeeze', 'Unsqueeze']);
+const movesMax = 8;
+
 /** Looked through: what only writes a value otherwise says nothing of what it means. */
 const transparent = new Set(['Identity', 'Reshape', 'Transpose', 'Squeeze', 'QuantizeLinear', 'DequantizeLinear']);
 
@@ -176,6 +188,27 @@ function makersOf({ graph }: OnnxModel, outputs: readonly string[]): Record<stri
     return node?.op ?? '';
   };
   return Object.fromEntries(outputs.map((name) => [name, operatorOf(name)]));
+}
+
+/** Of the inputs whose first and only reader, looking through what only moves values, makes bytes of them. */
+function rangesOf({ graph }: OnnxModel, inputs: readonly string[]): Record<string, [number, number]> {
+  const found: Record<string, [number, number]> = {};
+  for (const input of inputs) {
+    let readers = graph.nodes.filter((node) => node.inputs.includes(input));
+    for (let i = 0; i < movesMax && readers.length === 1 && moving.has(readers[0]?.op ?? ''); i++) {
+      const [moved] = readers[0]?.outputs ?? [];
+      readers = graph.nodes.filter((node) => node.inputs[0] === moved);
+    }
+    const [reader, ...more] = readers;
+    if (reader?.op !== 'QuantizeLinear' || more.length > 0) continue;
+    const [scale, zero] = reader.inputs.slice(1).map((name) => graph.initializers.find((tensor) => tensor.name === name));
+    const [step, ...steps] = floatsOf(scale) ?? [];
+    if (step === undefined || steps.length > 0 || zero?.data.length !== 1) continue;
+    const signed = zero.type === dataType.int8;
+    const [byte = 0] = signed ? new Int8Array(zero.data) : zero.data;
+    found[input] = signed ? [(-128 - byte) * step, (127 - byte) * step] : [-byte * step, (255 - byte) * step];
+  }
+  return found;
 }
 
 /** Exporters of the YOLO family leave `{0: 'person', 1: 'bicycle'}` under `names`, as Python prints it. */

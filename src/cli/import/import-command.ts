@@ -8,13 +8,13 @@ import { createHash } from 'node:crypto';
 import { readFile, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { nearest } from '../../core/suggest.js';
 import { measureParity, type Parity } from '../../engine/workbench/parity.js';
 import { createLog } from '../../ops/log.js';
-import { cardText, labelLines, licenceFile, readBounded } from '../../registry/card.js';
+import { cardShape, cardText, labelLines, licenceFile, readBounded } from '../../registry/card.js';
 import { readDescription } from '../../registry/describe.js';
 import { folderForNew } from '../../registry/model-folders.js';
 import { checkPlace, versionFolder, writeModelFolder } from '../../registry/write-model.js';
@@ -25,13 +25,13 @@ import type { CommandContext } from '../command-context.js';
 import { Exit, exitCodes } from '../exit.js';
 import { type ModelsPlaceContext, openModelsSetting, type PlaceOptions } from '../models-setting.js';
 import { confirm } from './confirm.js';
-import { type Converted, convert } from './convert.js';
+import { type Converted, type Cut, convert } from './convert.js';
 import { type DraftedCard, draftCard } from './draft-card.js';
 import { draftText, parityText } from './import-text.js';
 import { readSource } from './read-source.js';
 import { triedCaptures } from './tried-captures.js';
 
-interface Options extends PlaceOptions {
+interface Options extends PlaceOptions, Cut {
   readonly task: string;
   readonly as?: string;
   readonly labels?: string;
@@ -56,6 +56,8 @@ The card is drafted by looking at the graph; what is a guess is said, and you ar
 
 The model is then run beside the file as it came, on random inputs and on real captures, before anything is written.`;
 
+const saidByCard = ['task', 'as', 'labels', 'side', 'licence', 'upstream', 'draft'];
+
 /** Beyond this the passes changed what the model computes. */
 const parityMax = 1e-3;
 
@@ -67,10 +69,12 @@ export function importCommand(context: ModelsPlaceContext): Command {
     .option('--as <name@version>', 'what the model is called; the name of the file and 1.0.0 without it')
     .option('--labels <file>', 'names of the classes, one a line, in their order')
     .option('--side <pixels>', 'side of the picture, where the file leaves it free', pixels)
+    .option('--outputs <names...>', 'end at these tensors instead, before what is not known; TFLite and GraphModels')
+    .option('--inputs <name=shape...>', 'begin at these nodes, or give free sizes, such as image=1x320x320x3; GraphModels')
     .option('--licence <spdx>', 'licence of the weights, such as Apache-2.0')
     .option('--licence-file <file>', 'its text, which belongs beside the weights')
     .option('--upstream <url>', 'where the model was made')
-    .option('--card <file>', 'take this card instead of drafting one')
+    .addOption(new Option('--card <file>', 'take this card, and all it says, instead of drafting one').conflicts(saidByCard))
     .option('--draft <file>', 'write the drafted card and its labels to a file, and stop')
     .option('--try <files...>', 'captures or folders to try it on; the samples of Shoal without it')
     .option('--out <folder>', "folder of models that gets <name>/<version>/; the board's own without it")
@@ -83,7 +87,7 @@ export function importCommand(context: ModelsPlaceContext): Command {
 
 async function importModel(context: ModelsPlaceContext, place: string, options: Options): Promise<void> {
   const source = await readSource(place);
-  const converted = convert(source);
+  const converted = convert(source, options);
   const drafted = options.card === undefined ? await draft(source.file, converted, options) : await given(options.card);
   if (options.draft !== undefined) return writeDraft(context, options.draft, drafted);
   const { card, labels } = drafted;
@@ -98,7 +102,7 @@ async function importModel(context: ModelsPlaceContext, place: string, options: 
   await agreed(context, options);
   const licence = await licenceText(options);
   await writeModelFolder(out, newModel(converted, drafted, licence)).catch((error: unknown) => {
-    throw asFolderError(error, out);
+    throw asFolderError(error, out, options.out === undefined ? undefined : 'name another folder with --out');
   });
   context.stdout.write(`\n${closing(folder, drafted, licence !== null)}\n`);
 }
@@ -115,12 +119,17 @@ function taskNamed(name: string | undefined): (typeof tasks)[number] {
 
 async function draft(file: string, { model, sha256 }: Converted, options: Options): Promise<DraftedCard> {
   const named = /^([^@]+)@([^@]+)$/.exec(options.as ?? '');
-  if (options.as !== undefined && named === null) {
-    throw new ShoalError('USAGE', `--as "${options.as}": expected NAME@VERSION, such as door-cam@1.0.0`);
+  const [, name, version] = named ?? [];
+  const suits = cardShape.shape.name.safeParse(name).success && cardShape.shape.version.safeParse(version).success;
+  if (options.as !== undefined && !suits) {
+    throw new ShoalError(
+      'USAGE',
+      `--as "${options.as}": expected NAME@VERSION of small letters, digits and hyphens, such as door-cam@1.0.0`,
+    );
   }
   return draftCard({
-    name: named?.[1] ?? nameFrom(file),
-    version: named?.[2] ?? '1.0.0',
+    name: name ?? nameFrom(file),
+    version: version ?? '1.0.0',
     task: taskNamed(options.task),
     model,
     file: path.basename(file),
@@ -150,13 +159,17 @@ async function given(file: string): Promise<DraftedCard> {
 
 async function writeDraft({ stdout }: CommandContext, file: string, drafted: DraftedCard): Promise<void> {
   const write = (name: string, text: string) =>
-    writeFile(name, text, { flag: 'wx' }).catch((cause: NodeJS.ErrnoException) => {
-      throw new ShoalError('USAGE', `${name} cannot be written (${cause.code ?? 'unknown'}); name another file with --draft`, { cause });
+    writeFile(name, text, { flag: 'wx' }).catch(async (cause: NodeJS.ErrnoException) => {
+      if (cause.code === 'EEXIST' && name !== file && (await readFile(name, 'utf8').catch(() => null)) === text) return;
+      throw new ShoalError('USAGE', `${name} cannot be written (${cause.code ?? 'unknown'}); name a file in another folder with --draft`, {
+        cause,
+      });
     });
-  await write(file, cardText(drafted.card));
   const { labels } = drafted.card;
   const beside = labels === undefined ? null : path.join(path.dirname(file), labels);
-  if (beside !== null) await write(beside, `${drafted.labels.join('\n')}\n`);
+  // First, since labels of something else may lie there; those that were given are as good as written.
+  if (beside !== null) await write(beside, labelsText(drafted.labels));
+  await write(file, cardText(drafted.card));
   stdout.write(
     `${draftText(drafted)}\nWritten to ${file}${beside === null ? '' : ` and ${beside}`}: mend what is not right, then name it with --card.\n`,
   );
@@ -168,9 +181,12 @@ async function tryIt({ original, model }: Converted, { card, labels }: DraftedCa
   const parity = await measureParity({ model: facts, original, variant: model, samples }, createLog({ level: 'error', format: 'text' }));
   const worst = Math.max(parity.random.largest ?? 0, parity.real.largest ?? 0);
   if (worst <= parityMax) return parity;
+  const gap = Number.isFinite(worst)
+    ? `by ${worst.toPrecision(2)} of its largest output, at most ${parityMax} are allowed`
+    : 'in what is a number and what is none';
   throw new ShoalError(
     'MODEL_INVALID',
-    `what was made of the file differs from it by ${worst.toPrecision(2)} of its largest output, at most ${parityMax} are allowed: nothing was written. This is a defect of Shoal; please report it with the file`,
+    `what was made of the file differs from it ${gap}: nothing was written. This is a defect of Shoal; please report it with the file`,
   );
 }
 
@@ -190,6 +206,10 @@ async function licenceText({ licenceFile: file, card }: Options): Promise<string
   return readFile(path.join(path.dirname(card), licenceFile), 'utf8').catch(() => null);
 }
 
+function labelsText(labels: readonly string[]): string {
+  return `${labels.join('\n')}\n`;
+}
+
 function newModel(converted: Converted, { card, labels }: DraftedCard, licence: string | null): Parameters<typeof writeModelFolder>[1] {
   const { variant, model, recipe } = converted;
   const file = 'model.onnx';
@@ -200,7 +220,7 @@ function newModel(converted: Converted, { card, labels }: DraftedCard, licence: 
     files: new Map<string, Uint8Array | string>([
       [file, model],
       [recipeFile, recipe],
-      ...(card.labels === undefined ? [] : [[card.labels, `${labels.join('\n')}\n`] as const]),
+      ...(card.labels === undefined ? [] : [[card.labels, labelsText(labels)] as const]),
       ...(licence === null ? [] : [[licenceFile, licence] as const]),
     ]),
     copies: new Map(),

@@ -19,8 +19,11 @@ export interface ParityRequest {
 
 const difference = z.object({
   runs: z.int(),
-  /** Largest difference of two elements over the largest magnitude of its tensor; null for none to compare. */
-  largest: z.number().nullable(),
+  /**
+   * Largest difference of two elements over the largest magnitude of its tensor; null for none to compare, infinite where one is a number
+   * and the other none.
+   */
+  largest: z.custom<number>((value) => typeof value === 'number' && value >= 0).nullable(),
 });
 
 const replySchema = z.union([

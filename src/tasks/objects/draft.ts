@@ -21,7 +21,8 @@ export function draftDetector(model: ForeignModel): CardDraft[] {
   const rows = model.outputs.filter(({ shape }) => shape.length === 3);
   const [only] = rows;
   if (rows.length === 1 && only !== undefined) return oneOutput(only, picture, model);
-  return twoOutputs(rows, picture, model);
+  // More of them are the scales of a detector whose boxes have still to be decoded, each its own way: two picked from them would be wrong.
+  return rows.length === 2 && model.outputs.length === 2 ? twoOutputs(rows, picture, model) : [];
 }
 
 function oneOutput(output: TensorSpec, picture: PictureInput, { labels }: ForeignModel): CardDraft[] {
@@ -36,7 +37,7 @@ function oneOutput(output: TensorSpec, picture: PictureInput, { labels }: Foreig
     remarks: [...remarks, ...scoreRemarks],
   });
   const yolo = { fit: 'letterbox', align: 'centre', pixels: { ...pixelsOf(picture, 'rgb'), ...unitScale(picture), pad: 114 } };
-  const yolox = { fit: 'letterbox', align: 'start', pixels: { ...pixelsOf(picture, 'bgr'), pad: 114 } };
+  const yolox = { fit: 'letterbox', align: 'start', pixels: { ...pixelsOf(picture, 'bgr'), ...picture.known?.pixels, pad: 114 } };
   const v8 = make(
     { decoder: 'anchor-free', objectness: false, ...yolo },
     4,
@@ -107,17 +108,17 @@ function pixelsOf({ layout, channels }: PictureInput, order: 'rgb' | 'bgr'): Rec
   return { layout, channels: channels === 1 ? 'grey' : order };
 }
 
-function unitScale({ bytes }: PictureInput): Record<string, unknown> {
-  return bytes ? {} : { scale: 1 / 255 };
+function unitScale({ known }: PictureInput): Readonly<Record<string, unknown>> {
+  return known?.pixels ?? { scale: 1 / 255 };
 }
 
 function yoloRemarks(picture: PictureInput): string[] {
   return ['the picture in the middle on grey 114, as that family has it', ...pixelRemarks(picture)];
 }
 
-function pixelRemarks({ channels, bytes }: PictureInput): string[] {
+function pixelRemarks({ channels, known }: PictureInput): string[] {
   const order = channels === 1 ? 'grey' : 'R, G, B';
-  return [bytes ? `${order} as bytes` : `${order} from 0 to 1 (pixels.scale, mean and std say otherwise)`];
+  return [known === null ? `${order} from 0 to 1 (pixels.scale, mean and std say otherwise)` : `${order}, ${known.said}`];
 }
 
 const scoreRemarks = ['things are told from a score of 0.3 (min_score); nobody has evaluated this model here'];
