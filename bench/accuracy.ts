@@ -5,9 +5,10 @@
  */
 import { accuracyFaces } from './accuracy-faces.js';
 import { accuracyOcr } from './accuracy-ocr.js';
+import { accuracyOrientation } from './accuracy-orientation.js';
 import { accuracySpeech } from './accuracy-speech.js';
 import type { Figure } from './figure.js';
 
 export async function accuracy(): Promise<readonly Figure[]> {
-  return [...(await accuracyOcr()), ...(await accuracyFaces()), ...(await accuracySpeech())];
+  return [...(await accuracyOcr()), ...(await accuracyOrientation()), ...(await accuracyFaces()), ...(await accuracySpeech())];
 }

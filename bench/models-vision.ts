@@ -1,5 +1,5 @@
 /**
- * `npm run bench -- models-vision`: what the vision models of the catalogue, and the bundled face detector, find in a few photos whose content
+ * `npm run bench -- models-vision`: what the vision models of the catalogue, and the bundled ones for faces and poses, find in a few photos whose content
  * is known (vision-truth.ts), with default options, and what a picture costs in processor time.
  *
  * A dozen photos: they show that a model is read rightly, and what it tends to miss; they are no measure of accuracy in the world.
@@ -15,6 +15,7 @@ import { assembleCatalogue } from '../test/support/catalogue.js';
 import { type OpenedTask, openTask } from '../tools/run-task.js';
 import { type Figure, figure, median, testData } from './figure.js';
 import { counted, type Tally, tallyFaces, tallyObjects } from './vision-match.js';
+import { noseTips, posesFound } from './vision-points.js';
 import { portraits, scenes } from './vision-truth.js';
 
 export async function modelsVision(): Promise<Figure[]> {
@@ -34,6 +35,8 @@ async function figuresOf(model: Model): Promise<Figure[]> {
   if (model.task === 'detect-faces') return tallied(model, portraits, tallyFaces);
   if (model.task === 'classify-person-presence') return presence(model);
   if (model.task === 'embed-image') return likeliest(model);
+  if (model.task === 'estimate-pose') return posesFound(model);
+  if (model.task === 'landmark-face') return noseTips(model, await bundledFaces());
   if (model.task !== 'estimate-head-pose') return [];
   const figures: Figure[] = [];
   for (const { name } of model.variants) figures.push(...(await mirrored(model, name)));
@@ -105,10 +108,15 @@ function presence(model: Model): Promise<Figure[]> {
   });
 }
 
+async function bundledFaces(): Promise<Model> {
+  const model = (await openRegistry(['models'])).find('blazeface-back');
+  if (model === null) throw new Error('models/blazeface-back is missing: npm run models:build');
+  return model;
+}
+
 /** Nothing says how these heads are turned; but in a mirror yaw and roll change their sign and nothing else. */
 async function mirrored(model: Model, variant: string): Promise<Figure[]> {
-  const faces = (await openRegistry(['models'])).find('blazeface-back');
-  if (faces === null) throw new Error('models/blazeface-back is missing: npm run models:build');
+  const faces = await bundledFaces();
   const pose = (encoded: Uint8Array) =>
     opened(
       model,

@@ -70,7 +70,7 @@ export function draftCard(request: DraftRequest): DraftedCard {
   if (task.draft === undefined) {
     throw new ShoalError(
       'USAGE',
-      `the tensors of a model tell too little for ${task.name}: write a card (docs/models.md) and name it with --card`,
+      `the tensors of a model tell too little for ${task.name}: write a card (docs/variants.md) and name it with --card`,
     );
   }
   const { draft, labels } = firstFitting(request, task.draft(foreign), foreign);
