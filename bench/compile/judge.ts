@@ -62,11 +62,14 @@ function boxes(task: Task, name: string, pairs: readonly Pair[], target: { lower
   });
   const all = matched.reduce((sum, { under }) => sum + under, 0);
   const more = pairs.reduce((sum, { found }) => sum + found.length, 0) - matched.reduce((sum, { over }) => sum + over, 0);
+  const unlike = losses(task, pairs);
   const what = `${name}: share of the ${all} boxes as shipped matched at IoU 0.5`;
   return [
     figure(`${what}, lower 95 % bound`, bounds(matched).lower, 'share', 'higher', target.lower ?? null),
     figure(what, ratio(matched), 'share', 'higher', target.share ?? null),
     figure(`${name}: boxes found beside them`, more, 'boxes', 'lower'),
+    figure(`${name}: boxes missed or found beside them, upper 95 % bound`, bounds(unlike).upper, 'share', 'lower'),
+    figure(`${name}: boxes missed or found beside them`, ratio(unlike), 'share', 'lower'),
   ];
 }
 

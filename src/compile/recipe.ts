@@ -14,7 +14,7 @@ import { writeModel } from './onnx/write.js';
 import { foldPixels } from './passes/fold-pixels.js';
 import { simplify } from './passes/index.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
-import { equalize as equalizeChannels } from './quantize/equalize.js';
+import { equalize } from './quantize/equalize.js';
 import { quantizeModel } from './quantize/quantize-model.js';
 
 /** Of the compiler: goes up when the same recipe would give other bytes. */
@@ -101,6 +101,8 @@ export function buildVariant(source: Uint8Array | SourceFiles, recipe: Recipe): 
   }
   const model = readSource(source, recipe);
   simplify(model);
+  // Before anything scales the weights: factors and ranges are those of the model that was looked at.
+  if (recipe.quantize?.equalize) equalize(new Graph(model));
   if (recipe.pixels !== undefined) takePixels(model, recipe);
   if (recipe.quantize !== undefined) quantize(model, recipe.quantize);
   if (recipe.dynamic !== undefined) multiplyBytes(model, recipe.dynamic);
@@ -116,8 +118,7 @@ function readSource(source: Uint8Array | SourceFiles, recipe: Recipe): OnnxModel
   return importModel(new Map([[mainFileOf(recipe.import), source]]), recipe.import);
 }
 
-function quantize(model: OnnxModel, { equalize, weight_bits, float_nodes, ranges, bias_corrections }: QuantizeRecipe): void {
-  if (equalize) equalizeChannels(new Graph(model));
+function quantize(model: OnnxModel, { weight_bits, float_nodes, ranges, bias_corrections }: QuantizeRecipe): void {
   const count = quantizeModel(model, {
     weights: { bits: weight_bits, perChannel: true },
     ranges: new Map(Object.entries(ranges)),

@@ -212,6 +212,8 @@ export const limits = {
   /** Different feeds for the cost of a run, and their bytes: shapes of one task differ, and all are held. */
   costFeedsMax: 8,
   costFeedBytesMax: 64 * 1024 * 1024,
+  /** The same where attempts are only compared: at dozens of attempts more of them would be most of a compilation's time. */
+  costFeedsToChoose: 2,
   /** Samples and rounds for the cost of pre-processing: each is a resize and a normalisation of every candidate. */
   prepareSamplesMax: 4,
   prepareRounds: 15,

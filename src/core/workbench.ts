@@ -34,7 +34,7 @@ export interface PixelNormalisation {
   readonly std: readonly [number, number, number];
 }
 
-/** A model the evaluator is to try on the held-out samples. */
+/** A model the evaluator is to try on its samples. */
 export interface Candidate {
   readonly name: string;
   /** ONNX bytes. */
@@ -51,7 +51,7 @@ export interface Spread {
 
 export interface Evaluation {
   readonly name: string;
-  /** One a held-out sample, against the truth where there is one, else against the original's answer. Empty when it could not run. */
+  /** One a sample, against the truth where there is one, else against the original's answer. Empty when it could not run. */
   readonly scores: readonly SampleScore[];
   /** By the task's second metric, where it has one; reported, never decisive. */
   readonly also?: readonly SampleScore[];
@@ -66,7 +66,7 @@ export interface Evaluation {
   readonly failure?: string;
 }
 
-/** Runs candidates over the held-out samples, never those of the calibration. @public */
+/** Runs candidates over samples of its own: those held out where it judges, those of the calibration where it chooses. @public */
 export interface Evaluator {
   /** Accuracy and cost; the original is the first candidate. */
   evaluate(candidates: readonly Candidate[]): Promise<readonly Evaluation[]>;

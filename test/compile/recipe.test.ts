@@ -1,11 +1,16 @@
 import { createHash } from 'node:crypto';
+import ort from 'onnxruntime-node';
 import { test } from 'tap';
+import { Graph } from '../../src/compile/graph.js';
 import { importModel, sourceHash } from '../../src/compile/import/import-model.js';
 import { readModel } from '../../src/compile/onnx/read.js';
 import { nodeOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
+import { observe, rangesBy } from '../../src/compile/quantize/calibrate.js';
+import { equalize } from '../../src/compile/quantize/equalize.js';
 import { buildVariant, compilerGeneration, parseRecipe, type QuantizeRecipe, type Recipe, recipeText } from '../../src/compile/recipe.js';
-import { floats, modelOf, weights } from '../support/graph-lab.js';
+import type { Tensors } from '../../src/core/tensor.js';
+import { difference, floats, modelOf, noise, runModel, tensorsOf, weights } from '../support/graph-lab.js';
 import { graphFiles, node, one, placeholder } from '../support/tfjs-lab.js';
 
 const source = writeModel(modelOf({ nodes: [nodeOf('Identity', ['x'], ['a']), nodeOf('Relu', ['a'], ['y'])], inputs: { x: [4] } }));
@@ -151,6 +156,41 @@ test('a quantizing recipe comes back from its text whole, and each of its option
   function withMore(more: Partial<QuantizeRecipe>): Recipe {
     return { ...plain, quantize: { ...(more.equalize ? { equalize: true } : {}), ...(plain.quantize as QuantizeRecipe), ...more } };
   }
+});
+
+test('equalized channels and pixels as bytes go together: what was seen of the one holds with the other', async (t) => {
+  const uneven = noise(4 * 27, 3).map((value, i) => value * 10 ** (Math.floor(i / 27) - 2));
+  const nodes = [nodeOf('Conv', ['x', 'a'], ['t']), nodeOf('Conv', ['t', 'b'], ['y'])];
+  const constants = { a: floats([...uneven], [4, 3, 3, 3]), b: weights([2, 4, 1, 1], 3) };
+  const pair = writeModel(modelOf({ nodes, constants, inputs: { x: [1, 3, 6, 6] } }));
+  const { mean, std } = pixels;
+  const rows = Uint8Array.from(noise(108, 5), (value) => Math.round(127.5 * (value + 1)));
+  // Channels first, blue first.
+  const planes = Float32Array.from(rows, (_, i) => {
+    const channel = Math.floor(i / 36);
+    return ((rows[(i % 36) * 3 + 2 - channel] ?? 0) / 255 - (mean[channel] ?? 0)) / (std[channel] ?? 1);
+  });
+  const feeds = { x: new ort.Tensor('float32', planes, [1, 3, 6, 6]) };
+  const equalized = readModel(pair);
+  t.equal(equalize(new Graph(equalized)), 1);
+  const run = async (model: Uint8Array, see: (outputs: Tensors, run: number) => void) => see(tensorsOf(await runModel(model, feeds)), 0);
+  const { histograms } = await observe(equalized, { run });
+  const ranges = Object.fromEntries([...rangesBy({ name: 'min-max' }, histograms)].map(([name, [low, high]]) => [name, [low, high]]));
+  const made = { ...recipe, source_sha256: createHash('sha256').update(pair).digest('hex') };
+  const int8 = {
+    equalize: true,
+    weight_bits: 8,
+    float_nodes: [],
+    ranges: ranges as Record<string, [number, number]>,
+  } satisfies QuantizeRecipe;
+  const [expected, plain, bytes] = [
+    await runModel(pair, feeds),
+    await runModel(buildVariant(pair, { ...made, quantize: int8 }), feeds),
+    await runModel(buildVariant(pair, { ...made, quantize: int8, pixels }), { x: new ort.Tensor('uint8', rows, [1, 6, 6, 3]) }),
+  ];
+  const [off, offFromBytes] = [difference(expected, plain), difference(expected, bytes)];
+  t.ok(off < 0.03, `as int8 off by ${off}`);
+  t.ok(offFromBytes < 0.03, `as int8 from bytes off by ${offFromBytes}`);
 });
 
 const imported = graphFiles(

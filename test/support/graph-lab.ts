@@ -7,6 +7,7 @@ import { readModel } from '../../src/compile/onnx/read.js';
 import { tensorOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
 import type { Pass } from '../../src/compile/passes/pass.js';
+import type { Tensor, Tensors } from '../../src/core/tensor.js';
 
 export interface Sketch {
   readonly nodes: readonly OnnxNode[];
@@ -81,6 +82,13 @@ export async function runModel(
   } finally {
     await session.release();
   }
+}
+
+/** As the compiler is shown them. */
+export function tensorsOf(outputs: Outputs): Tensors {
+  return Object.fromEntries(
+    Object.entries(outputs).map(([name, { type, dims, data }]) => [name, { dtype: type, shape: dims, data } as Tensor]),
+  );
 }
 
 /** The largest difference of two sets of outputs, as a part of the largest number of each; infinite where names or shapes differ. */

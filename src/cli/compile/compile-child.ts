@@ -49,7 +49,8 @@ async function compile(request: CompileRequest): Promise<CompileOutcome> {
   const memory: EvaluatorSetup['memory'] = (candidate, feeds) =>
     measureMemory({ model: asVariant(model, candidate), bytes: candidate.model, feeds }, silent);
   const evaluator = new TaskEvaluator({ task, model, samples: folder.heldOut, memory, onSample });
-  const chooser = new TaskEvaluator({ task, model, samples: folder.calibration, memory: async () => 0, onSample });
+  const comparing = { samples: folder.calibration, memory: async () => 0, costFeeds: limits.costFeedsToChoose };
+  const chooser = new TaskEvaluator({ task, model, ...comparing, onSample });
   const compiled = await compileModel(source, {
     calibrator,
     chooser,

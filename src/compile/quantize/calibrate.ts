@@ -33,13 +33,18 @@ export interface Observed {
   readonly means: Means;
 }
 
-/** Runs a simplified model over the calibration samples. Throws what the calibrator throws, and MODEL_INVALID when nothing came. */
+/**
+ * Runs a simplified model over the calibration samples; of a model without an operator to quantize nothing is known then. Throws what
+ * the calibrator throws, and MODEL_INVALID when no sample ran.
+ */
 export async function observe(model: OnnxModel, calibrator: Calibrator): Promise<Observed> {
   const read = new Set(model.graph.nodes.filter(({ op }) => op === 'Conv').map(({ inputs }) => inputs[0]));
   const means = new ChannelMeans();
   const wanted = tensorsToObserve(model);
   const histograms = new Map<string, Histogram>();
+  let runs = 0;
   await calibrator.run(writeModel(exposing(model, wanted)), (tensors) => {
+    runs++;
     for (const [name, output] of wanted) {
       const tensor = tensors[output];
       if (tensor === undefined || !(tensor.data instanceof Float32Array)) continue;
@@ -49,9 +54,7 @@ export async function observe(model: OnnxModel, calibrator: Calibrator): Promise
       if (read.has(name)) means.add(name, tensor);
     }
   });
-  if (histograms.size === 0) {
-    throw new ShoalError('MODEL_INVALID', 'the calibration saw no float tensor: no sample ran, or the model has no operator to quantize');
-  }
+  if (runs === 0) throw new ShoalError('MODEL_INVALID', 'the calibration saw nothing: no sample ran the model');
   return { histograms, means: means.means() };
 }
 

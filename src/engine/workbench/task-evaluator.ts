@@ -27,6 +27,8 @@ export interface EvaluatorSetup extends Bench {
   /** Called after each sample of each candidate. */
   readonly onSample?: (candidate: string, done: number, of: number) => void;
   readonly maxMs?: number;
+  /** Different feeds a run is measured with: fewer take less time and tell less. */
+  readonly costFeeds?: number;
 }
 
 interface Reference {
@@ -102,7 +104,7 @@ export class TaskEvaluator implements Evaluator {
     if (this.#reference?.sha256 === sha256) return this.#reference;
     const settled = this.#reference !== null;
     const { metric } = this.#setup.task;
-    const feeds = new Feeds();
+    const feeds = new Feeds(this.#setup.costFeeds ?? limits.costFeedsMax);
     const answers: Observation[][] = [];
     const session = await open(this.#setup, original);
     const began = performance.now();
@@ -140,7 +142,7 @@ export class TaskEvaluator implements Evaluator {
     const [scores, also]: [SampleScore[], SampleScore[]] = [[], []];
     const bench = this.#bench(candidate);
     const own = createHash('sha256').update(candidate.model).digest('hex') === reference.sha256;
-    const offered = candidate.inputs === undefined ? null : new Feeds();
+    const offered = candidate.inputs === undefined ? null : new Feeds(this.#setup.costFeeds ?? limits.costFeedsMax);
     let session: Session | null = null;
     try {
       session = await open(bench, candidate);

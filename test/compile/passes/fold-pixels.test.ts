@@ -14,7 +14,7 @@ import { observe, rangesBy } from '../../../src/compile/quantize/calibrate.js';
 import { quantizeModel } from '../../../src/compile/quantize/quantize-model.js';
 import type { Tensors } from '../../../src/core/tensor.js';
 import { normalise } from '../../../src/tasks/detect-text.js';
-import { difference, modelOf, noise, runModel, type Sketch, weights } from '../../support/graph-lab.js';
+import { difference, modelOf, noise, runModel, type Sketch, tensorsOf, weights } from '../../support/graph-lab.js';
 
 const imagenet = { tensor: 'x', channelOrder: 'bgr', mean: [0.485, 0.456, 0.406], std: [0.229, 0.224, 0.225] } as const;
 
@@ -161,8 +161,7 @@ test('the bundled detector marks the same pixels from bytes, in float and in int
 
   const see = async (model: Uint8Array, look: (outputs: Tensors, run: number) => void): Promise<void> => {
     const outputs = await runModel(model, planes());
-    const seen = Object.entries(outputs).map(([name, { type, dims, data }]) => [name, { dtype: type, shape: dims, data }]);
-    look(Object.fromEntries(seen) as Tensors, 0);
+    look(tensorsOf(outputs), 0);
   };
   const { histograms } = await observe(readModel(float), { run: see });
   const ranges = rangesBy({ name: 'percentile', share: 0.9999 }, histograms);
