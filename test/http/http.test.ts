@@ -20,6 +20,7 @@ import { SystemClock } from '../../src/ops/clock.js';
 import { HealthBoard } from '../../src/ops/health.js';
 import { createLog } from '../../src/ops/log.js';
 import { PromMetrics } from '../../src/ops/metrics.js';
+import { until } from '../support/until.js';
 
 const results: StoredResult[] = Array.from({ length: 5 }, (_, i) => ({
   id: `id${i}`,
@@ -337,15 +338,15 @@ test('switched off, TCP is not listened on at all', async (t) => {
 
 test('an answer under way is finished by the stop, an idle connection does not delay it', async (t) => {
   const { server, deps, socketPath } = house(t);
-  let release: (status: Record<string, unknown>) => void = () => {};
-  deps.status = () => new Promise((resolve) => (release = resolve));
+  const asked: ((status: Record<string, unknown>) => void)[] = [];
+  deps.status = () => new Promise((resolve) => void asked.push(resolve));
   await server.start();
   const idle = connect(socketPath).on('error', () => {});
   const answer = ask({ socketPath, path: '/v1/status' });
-  await sleep(50);
+  await until('the question is under way', () => asked.length > 0);
   const began = performance.now();
   const stopped = server.stop();
-  release({ late: true });
+  asked[0]?.({ late: true });
   t.match(await answer, { status: 200, json: { late: true } });
   await stopped;
   t.ok(performance.now() - began < limits.httpHeadersMs + slackMs);
