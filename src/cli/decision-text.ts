@@ -37,8 +37,12 @@ function bestText({ score, label, text, values }: NonNullable<Witness['best']>):
   return words.join(' ');
 }
 
-function acceptText({ text, of, accepted, trouble, worst }: AcceptDecision): string {
-  const why = [...(worst === undefined ? [] : [`worst ${bestText(worst)}`]), ...(trouble === undefined ? [] : [trouble])].join('; ');
+function acceptText({ text, of, accepted, unanswered, trouble, worst }: AcceptDecision): string {
+  const why = [
+    ...(worst === undefined ? [] : [`worst ${bestText(worst)}`]),
+    ...(unanswered === undefined ? [] : [`${unanswered} without an answer`]),
+    ...(trouble === undefined ? [] : [trouble]),
+  ].join('; ');
   const count = of === 0 ? 'had nothing to judge' : `holds for ${accepted} of ${of}`;
   return `"${text}" ${count}${why === '' ? '' : ` (${why})`}`;
 }

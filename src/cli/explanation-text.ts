@@ -94,6 +94,8 @@ function indented(line: string): string {
 
 function stageText(stage: StageTrace): string {
   const name = `${stage.stage} (${stage.task})`;
+  const shared = /^skipped: shared with (.*)$/.exec(stage.state)?.[1];
+  if (shared !== undefined) return `${name} was not run again: pipeline ${shared} had run it, and it found ${stage.found}.`;
   if (stage.state.startsWith('skipped')) return `${name} did not run: ${stage.state.slice('skipped: '.length)}.`;
   const total = stage.preprocess_ms + stage.run_ms + stage.postprocess_ms;
   const parts = `prepare ${ms(stage.preprocess_ms)}, model ${ms(stage.run_ms)}, read ${ms(stage.postprocess_ms)}`;

@@ -74,6 +74,8 @@ export interface AcceptDecision {
   text: string;
   of: number;
   accepted: number;
+  /** Of those not accepted, how many have no answer at all; absent for none. */
+  unanswered?: number;
   trouble?: string;
   /** The lowest-scored observation that was not accepted; absent where all were, or only things without an answer were not. */
   worst?: NonNullable<Witness['best']>;

@@ -24,7 +24,8 @@ export interface Judgement {
  * answers are accepted. Null for a stage over the whole capture: each observation is judged, and to have found nothing is accepted.
  */
 export function judge(acceptance: Acceptance, found: readonly Observation[], items: number | null): Judgement {
-  const refused = new Set(items === null ? [] : unanswered(found, items));
+  const silent = items === null ? [] : unanswered(found, items);
+  const refused = new Set(silent);
   let worst: Observation | null = null;
   let trouble: string | null = null;
   for (const [index, observation] of found.entries()) {
@@ -39,6 +40,7 @@ export function judge(acceptance: Acceptance, found: readonly Observation[], ite
     text: clip(acceptance.text),
     of,
     accepted: of - refused.size,
+    ...(silent.length === 0 ? {} : { unanswered: silent.length }),
     ...(trouble === null ? {} : { trouble: clip(trouble) }),
     ...(worst === null ? {} : { worst: shown(worst, acceptance.text) }),
   };

@@ -100,7 +100,9 @@ const stageTrace = z.strictObject({
   state,
   ...spent,
   when: decision.exactOptional(),
-  accept: z.strictObject({ ...decided, of: count, accepted: count, worst: best.exactOptional() }).exactOptional(),
+  accept: z
+    .strictObject({ ...decided, of: count, accepted: count, unanswered: count.exactOptional(), worst: best.exactOptional() })
+    .exactOptional(),
   escalated: z.strictObject({ model: name, variant: name, state, ...spent }).exactOptional(),
   stop: decision.extend({ reason: traced }).exactOptional(),
   alternative: z.strictObject({ model: name, variant: name, usual_ms: amount.exactOptional() }).exactOptional(),
