@@ -21,7 +21,7 @@ export async function checkCondition(draft: Draft, path: readonly PathSegment[],
     names.filter((name) => variablePattern.test(name) && !isReservedVariable(name)).map((name) => [name, 'list' as const]),
   );
   await telling(draft, path, text, async () => {
-    const { stages } = await compileCondition(text, variables, later);
+    const { stages } = await compileCondition(text, variables, { later });
     if (stages.length > 0 || decides === undefined) return;
     const list = names.length === 0 ? 'no stage has run at this point' : `stages: ${names.join(', ')}`;
     draft.add(path, `it speaks of no stage, so ${decides} is the same for every capture`, list);

@@ -127,7 +127,7 @@ interface Vocabulary {
 export async function compileCondition(
   text: string,
   variables: Readonly<Record<string, 'list'>>,
-  later: readonly string[] = [],
+  { later = [] }: { readonly later?: readonly string[] } = {},
 ): Promise<Condition> {
   const names = Object.keys(variables);
   const parsed = await compile(text, {
@@ -148,7 +148,8 @@ export async function compileCondition(
 export async function compileAcceptance(text: string): Promise<Acceptance> {
   const fields = Object.keys(observationFields);
   const parsed = await compile(text, { variables: observationFields, unknown: (word) => unknownField(word, fields) });
-  inspect(parsed.ast, text);
+  // It is asked for each of as many observations as a stage may find.
+  if (inspect(parsed.ast, text) > 1) throw new ConditionError(text, 0, 'macros may not be nested in a condition over one observation');
   const words = wordsIn(parsed.ast);
   return {
     text,

@@ -50,7 +50,7 @@ export const valueNamePattern = /^[a-z][a-z0-9_]{0,63}$/;
 export const outcomes = ['published', 'silent', 'abstained', 'late', 'dropped', 'failed'] as const;
 export type Outcome = (typeof outcomes)[number];
 
-/** What decided: of a stage, how many observations it had and the best of them; clipped to `limits.traceTextCharsMax`. */
+/** What decided: of a stage, how many observations it had and the best of them; its words clipped to `limits.traceFoundCharsMax`. */
 export interface Witness {
   stage: string;
   found: number;

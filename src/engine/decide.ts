@@ -73,12 +73,12 @@ function shown({ score, label, text, values }: Observation, condition: string): 
     .slice(0, limits.traceValuesMax);
   return {
     score,
-    ...(label === undefined ? {} : { label: clip(label) }),
-    ...(text === undefined ? {} : { text: clip(text) }),
+    ...(label === undefined ? {} : { label: clip(label, limits.traceFoundCharsMax) }),
+    ...(text === undefined ? {} : { text: clip(text, limits.traceFoundCharsMax) }),
     ...(spoken.length === 0 ? {} : { values: Object.fromEntries(spoken) }),
   };
 }
 
-function clip(text: string): string {
-  return text.length <= limits.traceTextCharsMax ? text : `${text.slice(0, limits.traceTextCharsMax - 1)}…`;
+function clip(text: string, most: number = limits.traceTextCharsMax): string {
+  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -31,7 +31,7 @@ async function compilePlan({ stages, abstain }: PipelineSpec): Promise<Plan> {
   const names = stages.map(({ as }) => as);
   const over = async (text: string | undefined, count: number): Promise<Condition | null> => {
     const variables = Object.fromEntries(names.slice(0, count).map((name) => [name, 'list'] as const));
-    return text === undefined ? null : compileCondition(text, variables, names.slice(count));
+    return text === undefined ? null : compileCondition(text, variables, { later: names.slice(count) });
   };
   const planned = stages.map(async (spec, i) => ({
     spec,

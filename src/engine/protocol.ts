@@ -79,8 +79,8 @@ const observations = z.array(observation).max(limits.observationsMax);
 const traced = z.string().max(limits.traceTextCharsMax);
 const best = z.strictObject({
   score: z.number().min(0).max(1),
-  label: traced.exactOptional(),
-  text: traced.exactOptional(),
+  label: z.string().max(limits.traceFoundCharsMax).exactOptional(),
+  text: z.string().max(limits.traceFoundCharsMax).exactOptional(),
   values: z.record(z.string().regex(valueNamePattern), z.number()).exactOptional(),
 });
 const decided = { text: traced, trouble: traced.exactOptional() };

@@ -3,6 +3,7 @@
  *
  * Guarantees: at most `limits.payloadBytesMax`, finite numbers, scores and coordinates rounded to what they mean
  * (4 and 5 decimals; named values 6 digits). Observations that only fed a later stage (`each:`) are left out; what had to be cut is counted.
+ * A full trace that does not fit beside no observation at all becomes a summary; the stored one is whole.
  */
 import type { CaptureHeader } from '../core/capture.js';
 import { limits } from '../core/limits.js';
@@ -32,7 +33,10 @@ export function encodePayload(input: PayloadInput): Uint8Array {
     const cut = kept.map(([stage, list]) => [stage, list.slice(0, Math.floor(list.length * share))] as const);
     const left = cut.reduce((sum, [, list]) => sum + list.length, 0);
     const bytes = Buffer.from(JSON.stringify(body(input, Object.fromEntries(cut), total - left)));
-    if (bytes.length <= limits.payloadBytesMax || left === 0) return bytes;
+    if (bytes.length <= limits.payloadBytesMax) return bytes;
+    if (left > 0) continue;
+    const { pipeline } = input;
+    return pipeline.report.trace === 'full' ? encodePayload({ ...input, pipeline: { ...pipeline, report: { trace: 'summary' } } }) : bytes;
   }
 }
 

@@ -86,7 +86,10 @@ test('a condition says which stages it speaks of, and refuses by name those that
   t.same(both.stages, ['a', 'b'], 'in the order of the pipeline');
   t.same((await compile('1 < 2')).stages, []);
   t.same((await compile('lines.exists(other, other.score > 0.5)')).stages, ['lines'], 'what a macro binds is no stage');
-  await t.rejects(compileCondition('c.size() > 0', { a: 'list' }, ['b', 'c']), /"c" has not run yet at this condition at line 1, column 1/);
+  await t.rejects(
+    compileCondition('c.size() > 0', { a: 'list' }, { later: ['b', 'c'] }),
+    /"c" has not run yet at this condition at line 1, column 1/,
+  );
 });
 
 test('an acceptance answers over the fields of one observation', async (t) => {
@@ -117,6 +120,7 @@ test('an acceptance that cannot be used is refused with the place and what to do
     ['scroe > 0.5', /"scroe" is no field of an observation at line 1, column 1; did you mean score\?/],
     ['score', /gives double, need true or false/],
     ['score > "high"', /double > string/],
+    ['values.exists(a, values.exists(b, values[a] > values[b]))', /may not be nested/],
     ['text.matches("a+")', /matches\(\) is not available/],
     ['box.x_mni > 0.5', /"x_mni" is no field of it .*did you mean x_min\?/],
     ['x'.repeat(limits.conditionCharsMax + 1), /characters long/],

@@ -153,6 +153,26 @@ test('what decided travels with a full trace, in a summary only that something w
   for (const detail of ['summary', 'full'] as const) t.ok(validate(body(detail)), JSON.stringify(validate.errors));
 });
 
+test('a full trace that would not fit becomes a summary, and the observations stay', (t) => {
+  const words = '\u0001'.repeat(limits.traceFoundCharsMax);
+  const best = { score: 0.5, label: words, text: words };
+  const saw = Array.from({ length: limits.traceWitnessesMax }, (_, i) => ({ stage: `s${i}`, found: 1, best }));
+  const decision = { text: '\u0001'.repeat(limits.traceTextCharsMax), holds: true, saw };
+  const spent = { preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, inputs: 1, runs: 1, found: 1 };
+  const one = { stage: 'lines', task: 'read-text', state: 'ran', ...spent, when: decision, stop: { ...decision, reason: 'x' } } as const;
+  const stages: StageTrace[] = Array.from({ length: limits.stagesMax }, () => one);
+  const common = { id: 'x', header, device: 'dock-7', configHash: '0', outcome: 'published', reason: null } as const;
+  const trace = { attempt: 1, queue_ms: 0, decode_ms: 1, stages };
+  const bytes = encodePayload({ ...common, pipeline: pipeline('full'), observations: { lines: [line] }, trace });
+  t.ok(bytes.length <= limits.payloadBytesMax, `${bytes.length} bytes`);
+  const body = JSON.parse(Buffer.from(bytes).toString()) as { observations: { lines: unknown[] }; trace: { stages: { when?: unknown }[] } };
+  t.equal(body.observations.lines.length, 1);
+  t.equal(body.trace.stages.length, limits.stagesMax);
+  t.notOk(body.trace.stages[0]?.when);
+  t.ok(JSON.stringify({ trace }).length > limits.payloadBytesMax, 'it would not have fitted');
+  t.end();
+});
+
 test('named values keep six digits in a payload, and embeddings four decimals', async (t) => {
   const bytes = payload('none', [{ score: 1, values: { yaw_deg: -12.3456789, watts: 1234567.8 }, embedding: [0.60004, -0.80006] }]);
   const { observations } = JSON.parse(Buffer.from(bytes).toString()) as { observations: { lines: unknown[] } };
