@@ -9,6 +9,7 @@ import type { Benchmark, Figure } from './figure.js';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   accuracy: async () => (await import('./accuracy.js')).accuracy,
+  cascade: async () => (await import('./cascade.js')).cascade,
   compile: async () => (await import('./compile.js')).compile,
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
@@ -42,15 +43,17 @@ function machine(): string {
   return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}`;
 }
 
-/** Benchmarks that can be asked for a part; the part is a model. */
-const divisible = ['compile'];
+/** Benchmarks that can be asked for a part: a model, or how many captures. */
+const divisible = ['cascade', 'compile'];
 
 const [name = '', ...words] = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith('-'));
 const parts = words.filter((word) => !word.startsWith('-'));
 const load = benchmarks[name];
 if (load === undefined || flags.some((flag) => flag !== '--json') || (parts.length > 0 && !divisible.includes(name))) {
-  process.stderr.write(`usage: npm run bench -- NAME [--json]\n       npm run bench -- ${divisible} [MODEL...] [--json]\n\n`);
+  process.stderr.write(
+    `usage: npm run bench -- NAME [--json]\n       npm run bench -- compile [MODEL...] [--json]\n       npm run bench -- cascade [CAPTURES] [--json]\n\n`,
+  );
   process.stderr.write(`NAME is one of: ${Object.keys(benchmarks).join(', ')}\n`);
   process.exit(2);
 }

@@ -13,7 +13,7 @@ import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/
 import { reasonOf, ShoalError } from './core/errors.js';
 import { limits } from './core/limits.js';
 import { modelRef } from './core/model.js';
-import type { PipelineSpec } from './core/pipeline.js';
+import { choicesOf, type PipelineSpec } from './core/pipeline.js';
 import { EnginePool } from './engine/pool.js';
 import { runtimeVersion } from './engine/runtime-version.js';
 import { Relay, type RelayOptions } from './flow/relay.js';
@@ -190,7 +190,7 @@ export class Daemon {
     const models = modelsOf(resolution.pipelines, registry);
     this.#models = models.map(modelRef);
     // A model that cannot be opened then shows before it meets a capture.
-    const warm = resolution.pipelines.flatMap(({ stages }) => stages.map(({ model, variant }) => ({ model, variant })));
+    const warm = resolution.pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf));
     const setup = { options: engine, pipelines: resolution.pipelines, models, warm, surroundings: this.#surroundings };
     this.#engines = new EnginePool(setup);
     await this.#engines.start();
@@ -356,7 +356,7 @@ function build<Part>(kinds: readonly Buildable<Part>[], name: string, settings: 
 }
 
 function modelsOf(pipelines: readonly PipelineSpec[], registry: Registry) {
-  const refs = new Set(pipelines.flatMap(({ stages }) => stages.map(({ model }) => model)));
+  const refs = new Set(pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf)).map(({ model }) => model));
   return [...refs].map((ref) => registry.find(ref)).filter((model) => model !== null);
 }
 

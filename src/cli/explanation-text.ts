@@ -5,6 +5,7 @@
  */
 import type { Explanation } from '../core/contracts.js';
 import type { Observation, Outcome, StageTrace, Trace } from '../core/result.js';
+import { conditionText, decisionLines } from './decision-text.js';
 import { observationText } from './result-text.js';
 
 interface Payload {
@@ -30,18 +31,33 @@ const outcomeSentences: Readonly<Record<Outcome, string>> = {
   failed: 'It failed',
 };
 
+/** What ran and what came of it, of a result that was not stored; several lines, without a newline at the end. */
+export function runText(result: Pick<Explanation, 'captureName' | 'pipeline' | 'outcome' | 'reason' | 'payload' | 'trace'>): string {
+  return asText([
+    `"${result.captureName}" by pipeline ${result.pipeline}`,
+    '',
+    ...section('What ran', ranText(result, parse<Partial<Trace>>(result.trace))),
+    ...section('What was found', foundText(parse<Payload>(result.payload))),
+    ...section('Outcome', [`${result.outcome}${result.reason === null ? '' : `: ${result.reason}`}`]),
+  ]);
+}
+
 /** Several lines, without a newline at the end. */
 export function explanationText(explanation: Explanation): string {
   const payload = parse<Payload>(explanation.payload);
   const trace = parse<Partial<Trace>>(explanation.trace);
-  return [
+  return asText([
     `Result ${explanation.id}`,
     '',
     ...section('What came', cameIn(explanation, payload)),
     ...section('What ran', ranText(explanation, trace)),
     ...section('What was found', foundText(payload)),
     ...section('What became of it', becameText(explanation)),
-  ]
+  ]);
+}
+
+function asText(lines: readonly string[]): string {
+  return lines
     .join('\n')
     .trimEnd()
     .replace(/[^\P{Cc}\n]/gu, '?');
@@ -62,17 +78,24 @@ function cameIn(explanation: Explanation, payload: Payload): string[] {
   ];
 }
 
-function ranText(explanation: Explanation, trace: Partial<Trace>): string[] {
-  const { attempt = 1, queue_ms, decode_ms, stages = [] } = trace;
+function ranText(explanation: Pick<Explanation, 'pipeline'>, trace: Partial<Trace>): string[] {
+  const { attempt = 1, queue_ms, decode_ms, stages = [], abstain } = trace;
   return [
     `Pipeline ${explanation.pipeline}${attempt > 1 ? `, at attempt ${attempt}` : ''}.`,
     ...(queue_ms === undefined ? [] : [`It waited ${ms(queue_ms)} for an engine and was decoded in ${ms(decode_ms ?? 0)}.`]),
-    ...(stages.length === 0 ? ['No stage ran.'] : stages.map(stageText)),
+    ...(stages.length === 0 ? ['No stage ran.'] : stages.flatMap((stage) => [stageText(stage), ...decisionLines(stage).map(indented)])),
+    ...(abstain === undefined ? [] : [`abstain ${conditionText(abstain)}.`]),
   ];
+}
+
+function indented(line: string): string {
+  return `  ${line}`;
 }
 
 function stageText(stage: StageTrace): string {
   const name = `${stage.stage} (${stage.task})`;
+  const shared = /^skipped: shared with (.*)$/.exec(stage.state)?.[1];
+  if (shared !== undefined) return `${name} was not run again: pipeline ${shared} had run it, and it found ${stage.found}.`;
   if (stage.state.startsWith('skipped')) return `${name} did not run: ${stage.state.slice('skipped: '.length)}.`;
   const total = stage.preprocess_ms + stage.run_ms + stage.postprocess_ms;
   const parts = `prepare ${ms(stage.preprocess_ms)}, model ${ms(stage.run_ms)}, read ${ms(stage.postprocess_ms)}`;
@@ -94,9 +117,8 @@ function foundText(payload: Payload): string[] {
 
 function becameText(explanation: Explanation): string[] {
   const { outcome, reason, committedAt, seq, deliveries } = explanation;
-  const why = reason === null ? '' : `: ${reason}`;
   return [
-    `${outcomeSentences[outcome]}${why}.`,
+    `${outcomeSentences[outcome]}${reason === null ? '' : `: ${reason}`}.`,
     `It was stored at ${committedAt} as number ${seq}.`,
     ...(deliveries.length === 0 ? ['It was owed to no sink.'] : deliveries.map(deliveryText)),
   ];

@@ -7,7 +7,7 @@ import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
-import { canRead, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
+import { canRead, choicesOf, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
 import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
@@ -24,6 +24,7 @@ export interface InferOptions {
   readonly pipeline?: string;
   readonly task?: string;
   readonly json?: boolean;
+  readonly explain?: boolean;
 }
 
 export interface InferPlan {
@@ -54,7 +55,7 @@ export async function planInference(parts: Parts, options: InferOptions, capture
   }
   const named = options.pipeline !== undefined || options.task !== undefined;
   const pipelines = resolution.pipelines.filter((pipeline) => named || canRead(pipeline, capture));
-  const models = pipelines.flatMap(({ stages }) => stages.flatMap(({ model }) => registry.find(model) ?? []));
+  const models = pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf).flatMap(({ model }) => registry.find(model) ?? []));
   return {
     pipelines,
     models: [...new Map(models.map((model) => [modelRef(model), model])).values()],

@@ -8,7 +8,7 @@ import { open, realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { CaptureHeader } from '../core/capture.js';
-import type { Surroundings } from '../core/contracts.js';
+import type { ResultRecord, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { captureId } from '../core/id.js';
 import { limits } from '../core/limits.js';
@@ -24,6 +24,7 @@ import { PromMetrics } from '../ops/metrics.js';
 import type { Parts } from '../parts.js';
 import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
+import { runText } from './explanation-text.js';
 import { type InferOptions, planInference } from './infer-plan.js';
 import { resultText, type ShownResult } from './result-text.js';
 
@@ -35,15 +36,23 @@ export function inferCommand(context: CommandContext<Parts>): Command {
     .option('-p, --pipeline <name>', 'a pipeline of the configuration; without it, all of them')
     .option('-t, --task <name>', `a task with its default model: ${context.parts.tasks.map(({ name }) => name).join(', ')}`)
     .option('--json', 'print the payloads as JSON, one a line')
+    .option('--explain', 'tell of every stage whether it ran and why, with the values that decided')
     .action(async (file: string, options: InferOptions) => {
-      const payloads = await infer(context.parts, file, options);
-      for (const payload of payloads) context.stdout.write(`${options.json ? payload : resultText(JSON.parse(payload) as ShownResult)}\n`);
-      if (payloads.some((payload) => (JSON.parse(payload) as ShownResult).outcome === 'failed')) throw new Exit(exitCodes.failed);
+      if (options.json && options.explain) throw new ShoalError('USAGE', 'ask for --json or --explain, not both');
+      const records = await infer(context.parts, file, options);
+      for (const record of records) context.stdout.write(`${shown(record, options)}\n`);
+      if (records.some(({ outcome }) => outcome === 'failed')) throw new Exit(exitCodes.failed);
     });
 }
 
-/** The payloads, as JSON. Throws CAPTURE_UNSUPPORTED and what planning and running throw. */
-async function infer(parts: Parts, file: string, options: InferOptions): Promise<string[]> {
+function shown(record: ResultRecord, { json, explain }: InferOptions): string {
+  const payload = Buffer.from(record.payload).toString();
+  if (explain) return `${runText({ ...record, payload })}\n`;
+  return json ? payload : resultText(JSON.parse(payload) as ShownResult);
+}
+
+/** A record for each pipeline. Throws CAPTURE_UNSUPPORTED and what planning and running throw. */
+async function infer(parts: Parts, file: string, options: InferOptions): Promise<ResultRecord[]> {
   const surroundings = quietSurroundings();
   const header = await look(file, surroundings);
   const unsupported = (reader: string) =>
@@ -64,7 +73,7 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const answer = await runOnce({ options: engine, pipelines, models, surroundings }, job);
   const worthTelling = await compileWorthTelling(pipelines, (pipeline, message) => surroundings.log.warn({ pipeline }, message));
   const { results } = new Reporter({ device, configHash, worthTelling }).answered(header, pipelines, answer, 0, 1);
-  return results.map(({ record }) => Buffer.from(record.payload).toString());
+  return results.map(({ record }) => record);
 }
 
 async function look(file: string, { clock }: Surroundings): Promise<CaptureHeader> {

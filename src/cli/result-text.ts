@@ -14,7 +14,15 @@ export interface ShownResult {
   readonly trace?: {
     readonly attempt: number;
     readonly decode_ms: number;
-    readonly stages: readonly { stage: string; model?: string; variant?: string; state?: string; ms: number; found: number }[];
+    readonly stages: readonly {
+      stage: string;
+      model?: string;
+      variant?: string;
+      state?: string;
+      ms: number;
+      found: number;
+      escalated?: number;
+    }[];
   };
 }
 
@@ -56,9 +64,10 @@ export function observationText(observation: Observation): string {
 }
 
 function traceText(trace: NonNullable<ShownResult['trace']>): string {
-  const stages = trace.stages.map(({ stage, model, variant, state, ms }) =>
-    state === undefined ? `${stage} by ${model}/${variant} ${ms} ms` : `${stage} ${state}`,
-  );
+  const stages = trace.stages.map(({ stage, model, variant, state, ms, escalated }) => {
+    const again = escalated === undefined ? '' : ` (${escalated} escalated)`;
+    return state === undefined ? `${stage} by ${model}/${variant} ${ms} ms${again}` : `${stage} ${state}${again}`;
+  });
   const attempt = trace.attempt > 1 ? [`attempt ${trace.attempt}`] : [];
   return [`decoded in ${trace.decode_ms} ms`, ...stages, ...attempt].join('; ');
 }

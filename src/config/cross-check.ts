@@ -4,14 +4,13 @@
  * Looks names up in the file as written, so that one mistake in an input does not make every pipeline complain about it too.
  */
 import { resolve } from 'node:path';
-import { ConditionError, compileCondition, isReservedVariable } from '../core/condition.js';
-import { ShoalError } from '../core/errors.js';
 import type { PipelineConfig } from '../core/pipeline.js';
-import { nearest } from '../core/suggest.js';
+import { checkCondition } from './check-condition.js';
+import { checkName } from './check-name.js';
+import { checkStages } from './check-stages.js';
 import type { PartSettings } from './config-parts.js';
 import type { Draft } from './draft.js';
-import { type PathSegment, printable } from './problem.js';
-import { defaultName } from './stage-name.js';
+import { printable } from './problem.js';
 
 interface Checked {
   readonly connections: Readonly<Record<string, PartSettings>>;
@@ -57,19 +56,6 @@ function checkPaths(draft: Draft, section: string): void {
   }
 }
 
-function checkName(draft: Draft, path: readonly PathSegment[], name: string, known: readonly string[], noun: string): void {
-  if (known.includes(name)) return;
-  const near = nearest(name, known);
-  const list =
-    known.length === 0
-      ? `there is no ${noun} yet`
-      : `known: ${known
-          .slice(0, 8)
-          .map((word) => printable(word, 32))
-          .join(', ')}`;
-  draft.add(path, `"${printable(name)}" is no ${noun}`, near === null ? list : `did you mean ${near}?`);
-}
-
 async function checkPipeline(draft: Draft, name: string): Promise<void> {
   const path = ['pipelines', name];
   const pipeline = draft.map(path) ?? {};
@@ -89,78 +75,11 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   if (typeof budget === 'number' && typeof hang === 'number' && budget > hang) {
     draft.add([...path, 'budget_ms'], `${budget} is above hang_ms (${hang}), the hard end`, 'lower one or raise the other');
   }
-  const names = checkStages(draft, path, asList(pipeline.stages));
+  const names = await checkStages(draft, path, asList(pipeline.stages));
   const when = draft.map([...path, 'report'])?.when;
-  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, names);
-}
-
-/** Answers the names the stages go by. */
-function checkStages(draft: Draft, path: readonly PathSegment[], stages: readonly unknown[]): string[] {
-  const names: string[] = [];
-  let reads: string | null = null;
-  const all = stages.map((stage) => stageName(draft, stage));
-  stages.forEach((stage, i) => {
-    const at = [...path, 'stages', i];
-    if (typeof stage !== 'object' || stage === null || Array.isArray(stage)) return;
-    const { as, each } = stage as Record<string, unknown>;
-    const task = taskOf(draft, stage);
-    const name = all[i] ?? null;
-    if (typeof each === 'string') checkEach(draft, [...at, 'each'], each, names, all.slice(i));
-    if (task && !task.takesEach && each !== undefined) {
-      draft.add([...at, 'each'], `${task.name} looks at the whole capture, not at the observations of a stage`, 'remove each');
-    }
-    if (task && reads !== null && task.reads !== reads) {
-      draft.add([...at, 'task'], `${task.name} reads ${task.reads}, the stages before it read ${reads}`, 'make it a pipeline of its own');
-    }
-    reads ??= task?.reads ?? null;
-    if (name === null) return;
-    const key = as === undefined ? at : [...at, 'as'];
-    if (isReservedVariable(name)) draft.add(key, `"${name}" means something else in conditions`, 'choose another name');
-    if (names.includes(name)) {
-      draft.add(key, `"${printable(name)}" is the name of stages[${names.indexOf(name)}] already`, 'give this stage another name with as');
-    }
-    names.push(name);
-  });
-  return names;
-}
-
-function checkEach(
-  draft: Draft,
-  path: readonly PathSegment[],
-  each: string,
-  before: readonly string[],
-  after: readonly (string | null)[],
-): void {
-  if (before.includes(each)) return;
-  if (after[0] === each) draft.add(path, `"${printable(each)}" is this stage itself`, 'name an earlier stage');
-  else if (after.includes(each)) draft.add(path, `"${printable(each)}" comes later`, 'change the order of the stages');
-  else checkName(draft, path, each, before, 'earlier stage');
-}
-
-function taskOf(draft: Draft, stage: unknown) {
-  const { task } = (stage ?? {}) as { task?: unknown };
-  return draft.parts.tasks.find((candidate) => candidate.name === task);
-}
-
-function stageName(draft: Draft, stage: unknown): string | null {
-  const { as } = (stage ?? {}) as { as?: unknown };
-  if (typeof as === 'string') return as;
-  const task = taskOf(draft, stage);
-  return task ? defaultName(task) : null;
-}
-
-async function checkCondition(draft: Draft, path: readonly PathSegment[], text: string, names: readonly string[]): Promise<void> {
-  const variables = Object.fromEntries(
-    names.filter((name) => /^[A-Za-z_]\w*$/.test(name) && !isReservedVariable(name)).map((name) => [name, 'list' as const]),
-  );
-  try {
-    await compileCondition(text, variables);
-  } catch (error) {
-    if (!(error instanceof ShoalError)) throw error;
-    if (!(error instanceof ConditionError)) return draft.add(path, error.message);
-    const where = text.includes('\n') ? `line ${error.line}, column ${error.column}` : `column ${error.column}`;
-    draft.add(path, `${printable(error.summary, 120)} (${where} of the condition)`, error.hint);
-  }
+  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names });
+  const { abstain } = pipeline;
+  if (typeof abstain === 'string') await checkCondition(draft, [...path, 'abstain'], abstain, { names, decides: 'abstain' });
 }
 
 function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void {

@@ -64,11 +64,10 @@ export const pathsSchema = z.strictObject({
     .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
 });
 
+const condition = () => z.string().min(1).max(limits.conditionCharsMax);
+
 export const reportSchema = z.strictObject({
-  when: z
-    .string()
-    .min(1)
-    .max(limits.conditionCharsMax)
+  when: condition()
     .optional()
     .describe('CEL over the stages: a result for which it is false stays silent; without it every result is published'),
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
@@ -102,26 +101,48 @@ export const pipelineSchema = z.strictObject({
     .describe('the hard end of a job, by killing the engine (ms); the larger of 30 s and 20 x the cost measured here if not given'),
   priority: z.int().min(0).max(9).default(5).describe('0 is served first, 9 last'),
   sinks: z.array(name()).min(1).max(limits.sinksMax).optional().describe('sinks that get its results; all if not given'),
+  abstain: condition()
+    .optional()
+    .describe('CEL over the stages: where it holds, the outcome is abstained, whatever report.when says: the models are not sure'),
+});
+
+const stageName = () => z.string().regex(variablePattern);
+const modelName = () =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}(@[A-Za-z0-9_.+-]{1,64})?$/)
+    .meta({ expected: 'name or name@version' });
+
+const escalateSchema = z.strictObject({
+  variant: name().optional().describe('another variant of the same model, or of the one named here'),
+  model: modelName().optional().describe('name or name@version of another model for the task'),
+});
+
+const stopSchema = z.strictObject({
+  when: condition().describe('CEL over this stage and earlier ones: where it holds, no later stage runs'),
+  reason: z.string().min(1).max(limits.stopReasonCharsMax).describe('why, for a person: it stands in the trace'),
 });
 
 /** A stage but for its task's own options, which are written beside these keys. */
 export const stageSchema = z.strictObject({
   task: z.string().describe('what to do'),
-  as: z
-    .string()
-    .regex(variablePattern)
+  as: stageName()
     .optional()
     .describe(
       'name under which later stages and conditions find its observations; what the task is about (detect-text: text) if not given',
     ),
-  each: z.string().regex(variablePattern).optional().describe('an earlier stage: run once for each of its observations'),
-  model: z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}(@[A-Za-z0-9_.+-]{1,64})?$/)
-    .meta({ expected: 'name or name@version' })
+  each: z
+    .union([stageName(), z.array(stageName()).min(1).max(limits.eachStagesMax)])
     .optional()
-    .describe('name or name@version; the default model of the task if not given'),
+    .describe('an earlier stage, or a list of them: run once for each of their observations'),
+  model: modelName().optional().describe('name or name@version; the default model of the task if not given'),
   variant: name().optional().describe('fp32, int8, ...; as the key variants says if not given'),
+  when: condition().optional().describe('CEL over earlier stages: this one runs only where it holds'),
+  accept: condition()
+    .optional()
+    .describe('CEL over the fields of one observation of this stage, such as score >= 0.8: whether it is good enough'),
+  escalate: escalateSchema.optional().describe('what looks again at whatever is not accepted; its answers count'),
+  stop: stopSchema.optional().describe('where the pipeline ends early'),
 });
 
 export const stageKeys = Object.keys(stageSchema.shape);

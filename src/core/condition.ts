@@ -1,5 +1,5 @@
 /**
- * Conditions: CEL over the observations of a pipeline's stages, behind one door.
+ * Conditions: CEL over the observations of a pipeline's stages, or over the fields of one observation, behind one door.
  *
  * Guarantees: a condition is type-checked when it is compiled and answers yes or no; its text, tree, nesting and lists are bounded;
  * `matches()` does not exist (a regular expression could block the core for seconds). Evaluating never throws: what a condition
@@ -21,7 +21,17 @@ export interface Verdict {
 
 export interface Condition {
   readonly text: string;
+  /** The stages it speaks of, in the order of the pipeline; none where it is always the same. */
+  readonly stages: readonly string[];
   evaluate(observations: Readonly<Record<string, readonly Observation[]>>): Verdict;
+}
+
+/** A condition over the fields of one observation. */
+export interface Acceptance {
+  readonly text: string;
+  /** Whether it speaks of any field: where not, it is always the same. */
+  readonly looks: boolean;
+  evaluate(observation: Observation): Verdict;
 }
 
 /** A condition that cannot be used; `line` and `column` count from 1 within its text. */
@@ -101,25 +111,75 @@ class ObservationValue {
   }
 }
 
+/** What a condition may speak of, and how it is told that it speaks of something else. */
+interface Vocabulary {
+  /** Name and CEL type of each variable. */
+  readonly variables: Readonly<Record<string, string>>;
+  /** Of a word that is no variable: what is wrong, and what to do. */
+  unknown(word: string): readonly [summary: string, hint: string];
+}
+
 /**
  * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
- * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. Rejects with a ConditionError.
+ * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. `later` are stages that have not run when
+ * it is asked: they are refused by name. Rejects with a ConditionError.
  */
-export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
-  if (text.length > limits.conditionCharsMax) {
-    throw new ConditionError(text, 0, `the condition is ${text.length} characters long, at most ${limits.conditionCharsMax} are read`);
-  }
+export async function compileCondition(
+  text: string,
+  variables: Readonly<Record<string, 'list'>>,
+  { later = [] }: { readonly later?: readonly string[] } = {},
+): Promise<Condition> {
   const names = Object.keys(variables);
-  const environment = await makeEnvironment(names);
-  const parsed = parse(environment, text, names);
+  const parsed = await compile(text, {
+    variables: Object.fromEntries(names.map((name) => [name, 'list<Observation>'])),
+    unknown: (word) => unknownStage(word, names, later),
+  });
   const loops = inspect(parsed.ast, text);
   const itemsMax = loops > 1 ? limits.conditionNestedItemsMax : limits.observationsMax;
-  return { text, evaluate: (observations) => evaluate(parsed, names, observations, itemsMax) };
+  const words = wordsIn(parsed.ast);
+  const stages = names.filter((name) => words.has(name));
+  return { text, stages, evaluate: (observations) => evaluate(parsed, stages, observations, itemsMax) };
+}
+
+/**
+ * Compiles a condition over one observation: its fields are the variables, `score >= 0.8`, `label == 'cat'`, `values.yaw_deg < 30.0`.
+ * Of a field the observation lacks it is false. Rejects with a ConditionError.
+ */
+export async function compileAcceptance(text: string): Promise<Acceptance> {
+  const fields = Object.keys(observationFields);
+  const parsed = await compile(text, { variables: observationFields, unknown: (word) => unknownField(word, fields) });
+  // It is asked for each of as many observations as a stage may find.
+  if (inspect(parsed.ast, text) > 1) throw new ConditionError(text, 0, 'macros may not be nested in a condition over one observation');
+  const words = wordsIn(parsed.ast);
+  return {
+    text,
+    looks: fields.some((field) => words.has(field)),
+    evaluate: (observation) => answer(parsed, { ...new ObservationValue(observation) }, null),
+  };
+}
+
+function unknownStage(word: string, names: readonly string[], later: readonly string[]): [string, string] {
+  if (later.includes(word)) return [`"${word}" has not run yet at this condition`, `stages before it: ${names.join(', ') || 'none'}`];
+  const near = nearest(word, names);
+  const hint = near === null ? `stages: ${names.join(', ') || 'none'}` : `did you mean ${near}?`;
+  return [`"${word}" is no stage before this condition`, hint];
+}
+
+function unknownField(word: string, fields: readonly string[]): [string, string] {
+  const near = nearest(word, fields);
+  return [`"${word}" is no field of an observation`, near === null ? `fields: ${fields.join(', ')}` : `did you mean ${near}?`];
 }
 
 type Parsed = ReturnType<Environment['parse']>;
 
-async function makeEnvironment(names: readonly string[]): Promise<Environment> {
+async function compile(text: string, vocabulary: Vocabulary): Promise<Parsed> {
+  if (text.length > limits.conditionCharsMax) {
+    throw new ConditionError(text, 0, `the condition is ${text.length} characters long, at most ${limits.conditionCharsMax} are read`);
+  }
+  return parse(await makeEnvironment(vocabulary), text, vocabulary);
+}
+
+async function makeEnvironment({ variables }: Vocabulary): Promise<Environment> {
   const { Environment } = await import('@marcbachmann/cel-js');
   const environment = new Environment({
     limits: {
@@ -146,33 +206,31 @@ async function makeEnvironment(names: readonly string[]): Promise<Environment> {
     environment.registerOperator(`double ${operator} int: double`, mixed);
   }
   environment.registerOperator('int == double: bool', (a: bigint, b: number) => Number(a) === b);
-  for (const name of names) environment.registerVariable(name, 'list<Observation>');
+  for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   return environment;
 }
 
-function parse(environment: Environment, text: string, names: readonly string[]): Parsed {
+function parse(environment: Environment, text: string, vocabulary: Vocabulary): Parsed {
   let parsed: Parsed;
   try {
     parsed = environment.parse(text);
   } catch (error) {
-    throw explain(error, text, names);
+    throw explain(error, text, vocabulary);
   }
   const checked = parsed.check();
-  if (!checked.valid) throw explain(checked.error, text, names);
+  if (!checked.valid) throw explain(checked.error, text, vocabulary);
   if (checked.type !== 'bool') {
     throw new ConditionError(text, 0, `the condition gives ${checked.type}, need true or false`, 'compare it with something');
   }
   return parsed;
 }
 
-function explain(error: unknown, text: string, names: readonly string[]): ConditionError {
+function explain(error: unknown, text: string, vocabulary: Vocabulary): ConditionError {
   const { summary = String(error), range, code = '' } = error as { summary?: string; range?: { start: number }; code?: string };
   const offset = range?.start ?? 0;
   const word = /: ([A-Za-z_][A-Za-z0-9_]*)$/.exec(summary)?.[1] ?? '';
   if (code === 'unknown_variable') {
-    const near = nearest(word, names);
-    const hint = near === null ? `stages: ${names.join(', ') || 'none'}` : `did you mean ${near}?`;
-    return new ConditionError(text, offset, `"${word}" is no stage before this condition`, hint);
+    return new ConditionError(text, offset, ...vocabulary.unknown(word));
   }
   if (code === 'no_such_key') {
     const near = nearest(word, fieldNames);
@@ -209,6 +267,14 @@ function nodesIn(args: unknown): ASTNode[] {
   return typeof args === 'object' && args !== null && 'op' in args ? [args as ASTNode] : [];
 }
 
+/** Every identifier, those that macros bind included. */
+function wordsIn(node: ASTNode, words = new Set<string>()): Set<string> {
+  const { op, args } = node as unknown as { op: string; args: unknown };
+  if (op === 'id') words.add(String(args));
+  for (const child of nodesIn(args)) wordsIn(child, words);
+  return words;
+}
+
 function evaluate(
   parsed: Parsed,
   names: readonly string[],
@@ -224,11 +290,16 @@ function evaluate(
     }
     context[name] = found.slice(0, itemsMax).map((observation) => new ObservationValue(observation));
   }
+  return answer(parsed, context, trouble);
+}
+
+function answer(parsed: Parsed, context: Record<string, unknown>, trouble: Verdict['trouble']): Verdict {
   try {
     return { holds: parsed(context) === true, trouble };
   } catch (error) {
     const { summary = String(error), code = '' } = error as { summary?: string; code?: string };
-    const kind = code === 'no_such_key' || code === 'index_out_of_bounds' ? 'missing' : 'failed';
-    return { holds: false, trouble: { kind, message: summary.slice(0, 200) } };
+    // A variable that was declared and has no value: a field that this observation does not have.
+    const kind = ['no_such_key', 'index_out_of_bounds', 'unknown_variable'].includes(code) ? 'missing' : 'failed';
+    return { holds: false, trouble: { kind, message: summary.slice(0, 200).replace(/^Unknown variable/, 'No such field') } };
   }
 }

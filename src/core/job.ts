@@ -4,7 +4,7 @@
  * Both cross the process boundary by structured clone. No tensor does.
  */
 import type { CaptureContent, CaptureHeader } from './capture.js';
-import type { Observation, StageTrace } from './result.js';
+import type { Decision, Observation, StageTrace } from './result.js';
 
 export interface EngineJob {
   readonly header: CaptureHeader;
@@ -20,12 +20,15 @@ export interface EngineJob {
 /** What an engine can say of one pipeline on one capture; what is worth telling is decided in the core. */
 export interface PipelineAnswer {
   readonly pipeline: string;
-  readonly state: 'done' | 'late' | 'failed';
+  /** `abstained`: done, and the pipeline's `abstain` holds. */
+  readonly state: 'done' | 'abstained' | 'late' | 'failed';
   /** For failed and late, for a person. */
   readonly error?: { readonly code: string; readonly message: string };
   /** Observations by the stage's `as` name. */
   readonly observations: Readonly<Record<string, readonly Observation[]>>;
   readonly stages: readonly StageTrace[];
+  /** The pipeline's `abstain`, where it was asked. */
+  readonly abstain?: Decision;
 }
 
 export interface EngineAnswer {

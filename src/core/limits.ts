@@ -29,6 +29,16 @@ export const limits = {
   conditionLoopsMax: 2,
   /** Observations of a stage a condition with nested macros looks at, best first as the stage gave them: 128 squared is 10 ms. */
   conditionNestedItemsMax: 128,
+  /** Stages a condition's verdict is explained by in a trace, and characters of a condition or of a found text there: a trace is read by a person. */
+  traceWitnessesMax: 4,
+  traceTextCharsMax: 200,
+  traceFoundCharsMax: 64,
+  /** Named numbers of the observation a verdict is explained by. */
+  traceValuesMax: 4,
+  /** Earlier stages one stage may look at together: their observations share the bound of one. */
+  eachStagesMax: 8,
+  /** Characters of a reason to stop: a line for a person. */
+  stopReasonCharsMax: 120,
 
   /** A message above this costs more in copies than the file read it saves. */
   jobInlineBytesMax: 1024 * 1024,

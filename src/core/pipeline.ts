@@ -11,10 +11,40 @@ export interface StageSpec {
   /** `name@version`. */
   readonly model: string;
   readonly variant: string;
-  /** Name of an earlier stage: run once per observation of it. */
-  readonly each?: string;
+  /** An earlier stage, or several: run once per observation of it, or of all of them together. */
+  readonly each?: string | readonly string[];
   /** The task's own options, validated by the task's schema. */
   readonly options: Readonly<Record<string, unknown>>;
+  /** CEL over earlier stages: the stage runs only where it holds. */
+  readonly when?: string;
+  /** CEL over the fields of one observation of this stage: whether it is good enough. */
+  readonly accept?: string;
+  /** Looks again at what is not accepted; absent where the board runs that variant at once. */
+  readonly escalate?: ModelChoice;
+  /** Where `when`, CEL over this stage and those before, holds, no later stage runs. */
+  readonly stop?: StopConfig;
+}
+
+export interface ModelChoice {
+  /** `name@version`. */
+  readonly model: string;
+  readonly variant: string;
+}
+
+export interface StopConfig {
+  readonly when: string;
+  /** For a person. */
+  readonly reason: string;
+}
+
+/** The earlier stages a stage looks at, in the order in which `of` counts; none where it looks at the capture. */
+export function eachOf({ each }: { readonly each?: string | readonly string[] | undefined }): readonly string[] {
+  return each === undefined ? [] : typeof each === 'string' ? [each] : each;
+}
+
+/** Every model and variant a stage may run: its own first. */
+export function choicesOf({ model, variant, escalate }: StageSpec): readonly ModelChoice[] {
+  return escalate === undefined ? [{ model, variant }] : [{ model, variant }, escalate];
 }
 
 export type TraceDetail = 'none' | 'summary' | 'full';
@@ -39,6 +69,8 @@ export interface PipelineSpec {
   };
   /** Names of the sinks that get its results. */
   readonly sinks: readonly string[];
+  /** CEL over the stages: where it holds, the outcome is abstained. */
+  readonly abstain?: string;
 }
 
 /** Whether a pipeline can look at a capture: what it needs decoded must be of a kind it reads and of a type that an engine decodes. */
@@ -62,15 +94,21 @@ export interface PipelineConfig {
   readonly hang_ms?: number | undefined;
   readonly priority: number;
   readonly sinks?: readonly string[] | undefined;
+  readonly abstain?: string | undefined;
 }
 
 export interface StageConfig {
   readonly task: string;
   readonly as: string;
-  readonly each?: string | undefined;
+  readonly each?: string | readonly string[] | undefined;
   /** `name` or `name@version`; without it the registry's default for the task. */
   readonly model?: string | undefined;
   readonly variant?: string | undefined;
+  readonly when?: string | undefined;
+  readonly accept?: string | undefined;
+  /** At least one of the two; what is absent is the stage's own, or chosen as for a stage. */
+  readonly escalate?: { readonly model?: string | undefined; readonly variant?: string | undefined } | undefined;
+  readonly stop?: StopConfig | undefined;
   /** The task's own options, defaults filled in. */
   readonly options: Readonly<Record<string, unknown>>;
 }

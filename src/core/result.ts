@@ -50,6 +50,60 @@ export const valueNamePattern = /^[a-z][a-z0-9_]{0,63}$/;
 export const outcomes = ['published', 'silent', 'abstained', 'late', 'dropped', 'failed'] as const;
 export type Outcome = (typeof outcomes)[number];
 
+/** What decided: of a stage, how many observations it had and the best of them; its words clipped to `limits.traceFoundCharsMax`. */
+export interface Witness {
+  stage: string;
+  found: number;
+  /** The best-scored; absent where there was none. `values`: only those the condition speaks of. */
+  best?: Pick<Observation, 'score' | 'label' | 'text' | 'values'>;
+}
+
+/** A condition of the configuration, what it came to on this capture, and what it looked at. */
+export interface Decision {
+  /** The condition, clipped to `limits.traceTextCharsMax`. */
+  text: string;
+  holds: boolean;
+  /** Why it could not be answered in full. */
+  trouble?: string;
+  /** The stages it speaks of, at most `limits.traceWitnessesMax`. */
+  saw: Witness[];
+}
+
+/** How many of the things a stage looked at, or found in the whole capture, were good enough. */
+export interface AcceptDecision {
+  text: string;
+  of: number;
+  accepted: number;
+  /** Of those not accepted, how many have no answer at all; absent for none. */
+  unanswered?: number;
+  trouble?: string;
+  /** The lowest-scored observation that was not accepted; absent where all were, or only things without an answer were not. */
+  worst?: NonNullable<Witness['best']>;
+}
+
+/** The second look of a stage, by another variant or model, at what was not accepted. Milliseconds as in the stage. */
+export interface Escalation {
+  model: string;
+  variant: string;
+  state: 'ran' | 'failed' | `skipped: ${string}`;
+  /** Things looked at again: 1 for the whole capture. */
+  inputs: number;
+  runs: number;
+  preprocess_ms: number;
+  run_ms: number;
+  postprocess_ms: number;
+  /** Observations that took the place of those not accepted. */
+  found: number;
+}
+
+/** Another model or variant that the configuration names for a stage and that did not run on this capture. */
+export interface Alternative {
+  model: string;
+  variant: string;
+  /** What it cost on average when this engine ran it, for as many inputs; absent where it never did. */
+  usual_ms?: number;
+}
+
 /** Milliseconds on the monotonic clock, rounded to 0.01. */
 export interface StageTrace {
   stage: string;
@@ -67,12 +121,21 @@ export interface StageTrace {
   runs: number;
   /** Observations that came out. */
   found: number;
+  /** The stage's conditions, each where the configuration has it and it was asked. */
+  when?: Decision;
+  accept?: AcceptDecision;
+  escalated?: Escalation;
+  stop?: Decision & { reason: string };
+  /** What could have run instead: the stage's own model where a condition kept it from running, its escalation where that was not needed. */
+  alternative?: Alternative;
 }
 
 export interface Trace {
   queue_ms: number;
   decode_ms: number;
   stages: StageTrace[];
+  /** The pipeline's `abstain`, where it has one and its stages came to an end in time. */
+  abstain?: Decision;
   /** Which attempt this was; above 1 after a crash. */
   attempt: number;
 }

@@ -4,6 +4,7 @@
 import type { Metrics } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import type { EngineAnswer } from '../core/job.js';
+import type { Escalation } from '../core/result.js';
 
 const buckets = [0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10, 30];
 
@@ -31,7 +32,7 @@ export class PoolMetrics {
     this.#decode = metrics.histogram({ name: 'shoal_engine_decode_seconds', help: 'Time to decode a capture', buckets });
     this.#stage = metrics.histogram({
       name: 'shoal_engine_stage_seconds',
-      help: 'Time of a stage that ran: preprocess, run and postprocess',
+      help: 'Time of a stage that ran, and of its second look by another model: preprocess, run and postprocess',
       labels: ['task', 'model'],
       buckets,
     });
@@ -42,11 +43,14 @@ export class PoolMetrics {
     this.#decode.observe(answer.decodeMs / 1000);
     for (const { stages } of answer.pipelines) {
       for (const stage of stages) {
-        if (stage.state !== 'ran' || stage.model === undefined) continue;
-        const ms = stage.preprocess_ms + stage.run_ms + stage.postprocess_ms;
-        this.#stage.observe(ms / 1000, { task: stage.task, model: stage.model });
+        if (stage.model !== undefined) this.#ran(stage.task, { ...stage, model: stage.model });
+        if (stage.escalated !== undefined) this.#ran(stage.task, stage.escalated);
       }
     }
+  }
+
+  #ran(task: string, { state, model, preprocess_ms, run_ms, postprocess_ms }: Omit<Escalation, 'variant'>): void {
+    if (state === 'ran') this.#stage.observe((preprocess_ms + run_ms + postprocess_ms) / 1000, { task, model });
   }
 
   unanswered(error: unknown): void {

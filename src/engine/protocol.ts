@@ -76,18 +76,36 @@ const observation = z.strictObject({
 
 const observations = z.array(observation).max(limits.observationsMax);
 
+const traced = z.string().max(limits.traceTextCharsMax);
+const best = z.strictObject({
+  score: z.number().min(0).max(1),
+  label: z.string().max(limits.traceFoundCharsMax).exactOptional(),
+  text: z.string().max(limits.traceFoundCharsMax).exactOptional(),
+  values: z.record(z.string().regex(valueNamePattern), z.number()).exactOptional(),
+});
+const decided = { text: traced, trouble: traced.exactOptional() };
+const decision = z.strictObject({
+  ...decided,
+  holds: z.boolean(),
+  saw: z.array(z.strictObject({ stage: name, found: count, best: best.exactOptional() })).max(limits.traceWitnessesMax),
+});
+const state = z.union([z.literal(['ran', 'failed']), z.templateLiteral(['skipped: ', words])]);
+const spent = { preprocess_ms: amount, run_ms: amount, postprocess_ms: amount, inputs: count, runs: count, found: count };
+
 const stageTrace = z.strictObject({
   stage: name,
   task: name,
   model: name.exactOptional(),
   variant: name.exactOptional(),
-  state: z.union([z.literal(['ran', 'failed']), z.templateLiteral(['skipped: ', words])]),
-  preprocess_ms: amount,
-  run_ms: amount,
-  postprocess_ms: amount,
-  inputs: count,
-  runs: count,
-  found: count,
+  state,
+  ...spent,
+  when: decision.exactOptional(),
+  accept: z
+    .strictObject({ ...decided, of: count, accepted: count, unanswered: count.exactOptional(), worst: best.exactOptional() })
+    .exactOptional(),
+  escalated: z.strictObject({ model: name, variant: name, state, ...spent }).exactOptional(),
+  stop: decision.extend({ reason: traced }).exactOptional(),
+  alternative: z.strictObject({ model: name, variant: name, usual_ms: amount.exactOptional() }).exactOptional(),
 });
 
 const answer = z.strictObject({
@@ -95,10 +113,11 @@ const answer = z.strictObject({
     .array(
       z.strictObject({
         pipeline: name,
-        state: z.literal(['done', 'late', 'failed']),
+        state: z.literal(['done', 'abstained', 'late', 'failed']),
         error: flatError.exactOptional(),
         observations: z.record(name, observations),
         stages: z.array(stageTrace).max(limits.stagesMax),
+        abstain: decision.exactOptional(),
       }),
     )
     .max(limits.pipelinesMax),

@@ -3,12 +3,15 @@
  *
  * Guarantees: says `started` before a job and waits until it is written, so that the core's hang clock runs even if the
  * job never gives the thread back; ends at once when the core is gone; leaves SIGINT and SIGTERM to the core, which
- * a terminal or systemd sends to every process of the group. Deliberately keeps nothing between jobs but open sessions.
+ * a terminal or systemd sends to every process of the group. Deliberately keeps nothing between jobs but open sessions
+ * and what models usually cost.
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
+import { Costs } from './costs.js';
+import { planOf } from './plan.js';
 import type { EngineConfig, FromEngine, ModelOpened, ToEngine } from './protocol.js';
 import { type JobTools, runJob } from './run-job.js';
 import { selfTest } from './self-test.js';
@@ -58,7 +61,10 @@ class EngineLoop {
     const sessions = new Sessions(config);
     const models: ModelOpened[] = [];
     for (const warm of config.warm) models.push(await open(sessions, warm.model, warm.variant));
-    this.#tools = { tasks: this.#tasks, sessions, pipelines: new Map(config.pipelines.map((pipeline) => [pipeline.name, pipeline])) };
+    // What cannot be compiled fails its pipeline when it is asked.
+    await Promise.allSettled(config.pipelines.map(planOf));
+    const pipelines = new Map(config.pipelines.map((pipeline) => [pipeline.name, pipeline]));
+    this.#tools = { tasks: this.#tasks, sessions, pipelines, costs: new Costs() };
     await send({ type: 'ready', models, runtimeMs });
     this.#busy = false;
     if (this.#stopping) process.exit(0);

@@ -6,7 +6,7 @@
 import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import type { StageSpec } from '../core/pipeline.js';
+import { eachOf, type StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
 import { samplesAudio } from './audio.js';
 import { faultOf } from './protocol.js';
@@ -44,7 +44,10 @@ export async function runStage(
   each: readonly Observation[] | null,
   tools: StageTools,
 ): Promise<StageOutcome> {
-  if (each?.length === 0) return { observations: [], trace: emptyTrace(stage, `skipped: nothing found by ${stage.each}`) };
+  if (each?.length === 0) {
+    const why = `skipped: nothing found by ${eachOf(stage).join(' and ')}` as const;
+    return { observations: [], trace: emptyTrace(stage, why) };
+  }
   const trace: StageTrace = { ...emptyTrace(stage, 'ran'), model: stage.model, variant: stage.variant, inputs: each?.length ?? 1 };
   try {
     const task = taskFor(stage, decoded, tools.tasks);

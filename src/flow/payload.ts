@@ -3,11 +3,12 @@
  *
  * Guarantees: at most `limits.payloadBytesMax`, finite numbers, scores and coordinates rounded to what they mean
  * (4 and 5 decimals; named values 6 digits). Observations that only fed a later stage (`each:`) are left out; what had to be cut is counted.
+ * A full trace that does not fit beside no observation at all becomes a summary; the stored one is whole.
  */
 import type { CaptureHeader } from '../core/capture.js';
 import { limits } from '../core/limits.js';
-import type { PipelineSpec } from '../core/pipeline.js';
-import type { Observation, Outcome, Quad, StageTrace, Trace } from '../core/result.js';
+import { eachOf, type PipelineSpec } from '../core/pipeline.js';
+import type { AcceptDecision, Decision, Escalation, Observation, Outcome, Quad, StageTrace, Trace, Witness } from '../core/result.js';
 
 export interface PayloadInput {
   readonly id: string;
@@ -23,7 +24,7 @@ export interface PayloadInput {
 
 /** UTF-8 JSON. */
 export function encodePayload(input: PayloadInput): Uint8Array {
-  const consumed = new Set(input.pipeline.stages.map((stage) => stage.each));
+  const consumed = new Set(input.pipeline.stages.flatMap(eachOf));
   const kept = Object.entries(input.observations)
     .filter(([stage]) => !consumed.has(stage))
     .map(([stage, list]) => [stage, list.map(rounded)] as const);
@@ -32,7 +33,10 @@ export function encodePayload(input: PayloadInput): Uint8Array {
     const cut = kept.map(([stage, list]) => [stage, list.slice(0, Math.floor(list.length * share))] as const);
     const left = cut.reduce((sum, [, list]) => sum + list.length, 0);
     const bytes = Buffer.from(JSON.stringify(body(input, Object.fromEntries(cut), total - left)));
-    if (bytes.length <= limits.payloadBytesMax || left === 0) return bytes;
+    if (bytes.length <= limits.payloadBytesMax) return bytes;
+    if (left > 0) continue;
+    const { pipeline } = input;
+    return pipeline.report.trace === 'full' ? encodePayload({ ...input, pipeline: { ...pipeline, report: { trace: 'summary' } } }) : bytes;
   }
 }
 
@@ -65,6 +69,7 @@ function traceOf(input: PayloadInput): Record<string, unknown> {
     queue_ms: tenth(trace.queue_ms),
     decode_ms: tenth(trace.decode_ms),
     stages: trace.stages.map(input.pipeline.report.trace === 'full' ? fullStage : summaryStage),
+    ...(trace.abstain === undefined || input.pipeline.report.trace !== 'full' ? {} : { abstain: decided(trace.abstain) }),
   };
 }
 
@@ -72,8 +77,9 @@ function summaryStage(stage: StageTrace): Record<string, unknown> {
   return {
     stage: stage.stage,
     ...ranOn(stage),
-    ms: tenth(stage.preprocess_ms + stage.run_ms + stage.postprocess_ms),
+    ms: tenth(spentBy(stage)),
     found: stage.found,
+    ...(stage.escalated === undefined ? {} : { escalated: stage.escalated.inputs }),
   };
 }
 
@@ -82,14 +88,38 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
     stage: stage.stage,
     task: stage.task,
     ...ranOn(stage),
-    ms: tenth(stage.preprocess_ms + stage.run_ms + stage.postprocess_ms),
+    ms: tenth(spentBy(stage)),
     preprocess_ms: tenth(stage.preprocess_ms),
     run_ms: tenth(stage.run_ms),
     postprocess_ms: tenth(stage.postprocess_ms),
     inputs: stage.inputs,
     runs: stage.runs,
     found: stage.found,
+    ...(stage.when === undefined ? {} : { when: decided(stage.when) }),
+    ...(stage.accept === undefined ? {} : { accept: decided(stage.accept) }),
+    ...(stage.escalated === undefined ? {} : { escalated: stage.escalated.inputs, escalation: escalationOf(stage.escalated) }),
+    ...(stage.stop === undefined ? {} : { stop: decided(stage.stop) }),
+    ...(stage.alternative === undefined ? {} : { alternative: stage.alternative }),
   };
+}
+
+/** With the second look. */
+function spentBy({ preprocess_ms, run_ms, postprocess_ms, escalated }: Pick<StageTrace, Spent | 'escalated'>): number {
+  return preprocess_ms + run_ms + postprocess_ms + (escalated === undefined ? 0 : spentBy(escalated));
+}
+
+type Spent = 'preprocess_ms' | 'run_ms' | 'postprocess_ms';
+
+function escalationOf({ state, model, variant, inputs, runs, found, ...spent }: Escalation): Record<string, unknown> {
+  return { ...(state === 'ran' ? {} : { state }), model, variant, ms: tenth(spentBy(spent)), inputs, runs, found };
+}
+
+/** Scores in four decimals, as in observations. */
+function decided<T extends Decision | AcceptDecision>(decision: T): T {
+  const round = (best: Witness['best']) => (best === undefined ? {} : { best: { ...best, score: decimals(best.score, 4) } });
+  if ('saw' in decision) return { ...decision, saw: decision.saw.map((witness) => ({ ...witness, ...round(witness.best) })) };
+  const { worst } = decision;
+  return worst === undefined ? decision : { ...decision, worst: { ...worst, score: decimals(worst.score, 4) } };
 }
 
 function ranOn(stage: StageTrace): Record<string, unknown> {

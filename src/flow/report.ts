@@ -44,7 +44,8 @@ export class Reporter {
   answered(header: CaptureHeader, pipelines: readonly PipelineSpec[], answer: EngineAnswer, queueMs: number, attempt: number): Reported {
     return this.#report(header, pipelines, (pipeline) => {
       const found = answer.pipelines.find((candidate) => candidate.pipeline === pipeline.name);
-      const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt };
+      const abstain = found?.abstain === undefined ? {} : { abstain: found.abstain };
+      const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...abstain };
       if (found === undefined)
         return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
       return { verdict: this.#judge(pipeline, found), observations: found.observations, trace };
@@ -59,6 +60,7 @@ export class Reporter {
   #judge(pipeline: PipelineSpec, answer: PipelineAnswer): Verdict {
     if (answer.state === 'failed') return { outcome: 'failed', reason: answer.error?.message ?? 'the engine gave no reason' };
     if (answer.state === 'late') return { outcome: 'late', reason: answer.error?.message ?? `over its budget of ${pipeline.budgetMs} ms` };
+    if (answer.state === 'abstained') return { outcome: 'abstained', reason: `abstain is true: ${pipeline.abstain}` };
     if (this.#context.worthTelling(pipeline, answer.observations)) return { outcome: 'published', reason: null };
     return { outcome: 'silent', reason: `report.when is false: ${pipeline.report.when}` };
   }

@@ -7,7 +7,8 @@
 import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
-import type { PipelineConfig, PipelineSpec, StageConfig, StageSpec } from '../core/pipeline.js';
+import { eachOf, type ModelChoice, type PipelineConfig, type PipelineSpec, type StageConfig, type StageSpec } from '../core/pipeline.js';
+import { nearest } from '../core/suggest.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
 import type { Registry } from './registry.js';
 
@@ -71,18 +72,24 @@ export function resolvePipelines(
       priority: config.priority,
       report: { trace: config.report.trace, ...(config.report.when === undefined ? {} : { when: config.report.when }) },
       sinks: config.sinks ?? defaults.sinks,
+      ...(config.abstain === undefined ? {} : { abstain: config.abstain }),
     });
-    for (const stage of stages) if (stage !== null) addRun(runs, name, stage);
+    for (const stage of stages) for (const run of stage?.runs ?? []) addRun(runs, name, run);
   }
   return { pipelines, runs, problems };
 }
 
-interface ResolvedStage extends VariantChoice {
-  readonly spec: StageSpec;
+interface ModelRun extends VariantChoice {
   readonly model: Model;
 }
 
-function addRun(runs: VariantRun[], pipeline: string, { model, variant, by, reason }: ResolvedStage): void {
+interface ResolvedStage {
+  readonly spec: StageSpec;
+  /** What it runs, and what it escalates to. */
+  readonly runs: readonly ModelRun[];
+}
+
+function addRun(runs: VariantRun[], pipeline: string, { model, variant, by, reason }: ModelRun): void {
   const at = runs.findIndex((run) => modelRef(run.model) === modelRef(model) && run.variant.name === variant.name);
   const known = runs[at];
   if (known === undefined) runs.push({ model, variant, by, reason, pipelines: [pipeline] });
@@ -96,14 +103,19 @@ function orderProblems(stage: StageConfig, earlier: readonly StageConfig[], task
   if (names.includes(stage.as)) {
     problems.push({ path: `${at}.as`, found: `"${stage.as}" names an earlier stage too`, expected: 'a name of its own' });
   }
-  if (stage.each !== undefined && !names.includes(stage.each)) {
+  for (const name of eachOf(stage)) {
+    if (names.includes(name)) continue;
     const exists = names.length === 0 ? 'nothing: it is the first stage' : names.join(', ');
-    problems.push({ path: `${at}.each`, found: `"${stage.each}" is no earlier stage`, expected: exists });
+    problems.push({ path: `${at}.each`, found: `"${name}" is no earlier stage`, expected: exists });
   }
   const task = tasks.find((candidate) => candidate.name === stage.task);
   if (task === undefined) return problems;
   if (stage.each !== undefined && !task.takesEach) {
-    problems.push({ path: `${at}.each`, found: `"${stage.each}"`, expected: `nothing: ${task.name} works on the whole capture` });
+    problems.push({
+      path: `${at}.each`,
+      found: `"${eachOf(stage).join(', ')}"`,
+      expected: `nothing: ${task.name} works on the whole capture`,
+    });
   }
   const first = tasks.find((candidate) => candidate.name === earlier[0]?.task);
   if (first !== undefined && first.reads !== task.reads) {
@@ -129,12 +141,50 @@ function resolveStage(
     problems.push({ path: `${at}.task`, found: `"${stage.task}" is no task`, expected: tasks.map((each) => each.name).join(', ') });
     return null;
   }
-  const model = chooseModel(stage, task, registry, at, problems);
+  const run = resolveRun(stage, stage, task, { registry, policy, at, problems });
+  if (run === null) return null;
+  const escalated = resolveEscalation(stage, run, task, { registry, policy, at: `${at}.escalate`, problems });
+  const spec = {
+    as: stage.as,
+    task: task.name,
+    ...choiceOf(run),
+    options: stage.options,
+    ...(stage.each === undefined ? {} : { each: stage.each }),
+    ...(stage.when === undefined ? {} : { when: stage.when }),
+    ...(stage.accept === undefined ? {} : { accept: stage.accept }),
+    ...(escalated === null ? {} : { escalate: choiceOf(escalated) }),
+    ...(stage.stop === undefined ? {} : { stop: stage.stop }),
+  };
+  return { spec, runs: escalated === null ? [run] : [run, escalated] };
+}
+
+function choiceOf({ model, variant }: ModelRun): ModelChoice {
+  return { model: modelRef(model), variant: variant.name };
+}
+
+interface Place {
+  readonly registry: Registry;
+  readonly policy: VariantPolicy;
+  /** Of the keys `model` and `variant`, in the configuration. */
+  readonly at: string;
+  readonly problems: ResolveProblem[];
+}
+
+type Named = Pick<StageConfig, 'model' | 'variant'>;
+
+/** A model and variant for a stage, fit for its task and options; null, with the problem noted, where there is none. */
+function resolveRun(named: Named, stage: StageConfig, task: Task, place: Place): ModelRun | null {
+  const { registry, policy, at, problems } = place;
+  const model = chooseModel(named, task, registry, at, problems);
   if (model === null) return null;
-  const choice = stage.variant === undefined ? chooseVariant(model, policy) : namedVariant(model, stage.variant);
+  const choice = named.variant === undefined ? chooseVariant(model, policy) : namedVariant(model, named.variant);
   if (choice === null) {
-    const exists = model.variants.map((each) => each.name).join(', ');
-    problems.push({ path: `${at}.variant`, found: `${modelRef(model)} has no variant "${stage.variant}"`, expected: exists });
+    const names = model.variants.map((each) => each.name);
+    problems.push({
+      path: `${at}.variant`,
+      found: `${modelRef(model)} has no variant "${named.variant}"`,
+      expected: near(named.variant, names, names.join(', ')),
+    });
     return null;
   }
   try {
@@ -149,15 +199,36 @@ function resolveStage(
     problems.push({ path: at, found: reasonOf(error), expected: `options that suit ${modelRef(model)}` });
     return null;
   }
-  const spec = {
-    as: stage.as,
-    task: task.name,
-    model: modelRef(model),
-    variant: choice.variant.name,
-    options: stage.options,
-    ...(stage.each === undefined ? {} : { each: stage.each }),
-  };
-  return { ...choice, model, spec };
+  return { ...choice, model };
+}
+
+/**
+ * What looks again at what is not accepted. Null where nothing does: where the board's own choice for the stage is that very variant already,
+ * there is nothing better to ask; where a person named the same twice, it is a mistake.
+ */
+function resolveEscalation(stage: StageConfig, first: ModelRun, task: Task, place: Place): ModelRun | null {
+  if (stage.escalate === undefined) return null;
+  const { at, problems } = place;
+  if (stage.accept === undefined) {
+    problems.push({ path: at, found: 'escalate without accept', expected: 'accept, which says what is good enough' });
+    return null;
+  }
+  const second = resolveRun({ ...stage.escalate, model: stage.escalate.model ?? modelRef(first.model) }, stage, task, place);
+  if (second === null || JSON.stringify(choiceOf(second)) !== JSON.stringify(choiceOf(first))) return second;
+  if (first.by === 'stage') {
+    const { model, variant } = choiceOf(first);
+    problems.push({
+      path: at,
+      found: `${model}, variant ${variant}, is what the stage runs already`,
+      expected: 'another variant or model',
+    });
+  }
+  return null;
+}
+
+function near(word: string | undefined, known: readonly string[], list: string): string {
+  const name = word === undefined ? null : nearest(word, known);
+  return name === null ? list : `${list} (did you mean ${name}?)`;
 }
 
 function namedVariant(model: Model, name: string): VariantChoice | null {
@@ -165,7 +236,7 @@ function namedVariant(model: Model, name: string): VariantChoice | null {
   return variant === undefined ? null : { variant, by: 'stage', reason: 'the stage names it' };
 }
 
-function chooseModel(stage: StageConfig, task: Task, registry: Registry, at: string, problems: ResolveProblem[]): Model | null {
+function chooseModel(stage: Named, task: Task, registry: Registry, at: string, problems: ResolveProblem[]): Model | null {
   const path = `${at}.model`;
   const suitable = registry.list().filter((model) => model.task === task.name);
   const exists =
@@ -175,7 +246,10 @@ function chooseModel(stage: StageConfig, task: Task, registry: Registry, at: str
   const model = stage.model === undefined ? registry.defaultFor(task.name) : registry.find(stage.model);
   if (model === null) {
     const found = stage.model === undefined ? 'no model named' : `"${stage.model}" is not installed`;
-    problems.push({ path, found, expected: suitable.length === 0 ? exists : `${exists}${unreadable(registry)}` });
+    const [name] = (stage.model ?? '').split('@', 1);
+    const names = suitable.map((each) => each.name);
+    const list = suitable.length === 0 || names.includes(name ?? '') ? exists : near(name, names, exists);
+    problems.push({ path, found, expected: suitable.length === 0 ? exists : `${list}${unreadable(registry)}` });
     return null;
   }
   if (model.task !== task.name) {

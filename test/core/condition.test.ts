@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import { type ConditionError, compileCondition } from '../../src/core/condition.js';
+import { type ConditionError, compileAcceptance, compileCondition } from '../../src/core/condition.js';
 import { limits } from '../../src/core/limits.js';
 import type { Observation } from '../../src/core/result.js';
 
@@ -79,4 +79,51 @@ test('a nested condition over very many observations is cut, not slow', async (t
   t.ok(performance.now() - start < 1000, 'bounded');
   t.match(verdict, { holds: true, trouble: { kind: 'cut', message: /2000 observations; the condition looked at the first 128/ } });
   t.match((await compile('lines.exists(a, a.score > 0.99)')).evaluate({ lines: many }), { holds: true, trouble: null });
+});
+
+test('a condition says which stages it speaks of, and refuses by name those that have not run', async (t) => {
+  const both = await compileCondition('b.size() > 0 && a.exists(x, x.score > 0.5)', { a: 'list', b: 'list', c: 'list' });
+  t.same(both.stages, ['a', 'b'], 'in the order of the pipeline');
+  t.same((await compile('1 < 2')).stages, []);
+  t.same((await compile('lines.exists(other, other.score > 0.5)')).stages, ['lines'], 'what a macro binds is no stage');
+  await t.rejects(
+    compileCondition('c.size() > 0', { a: 'list' }, { later: ['b', 'c'] }),
+    /"c" has not run yet at this condition at line 1, column 1/,
+  );
+});
+
+test('an acceptance answers over the fields of one observation', async (t) => {
+  const [exit, python] = lines as [Observation, Observation];
+  const cases: [string, Observation, boolean][] = [
+    ['score >= 0.80', exit, true],
+    ['score >= 1', exit, false],
+    ['text == "EXIT" && label == "line"', exit, true],
+    ['text.size() >= 4', exit, true],
+    ['box.x_min > 0.4 && segment.end_s - segment.start_s > 1', exit, true],
+    ['values.yaw_deg < 40', python, true],
+    ['group == "code" && values["yaw_deg"] > 40.0', python, false],
+    ['score >= 0.95 || text == "EXIT"', exit, true],
+  ];
+  for (const [text, observation, holds] of cases) {
+    t.same((await compileAcceptance(text)).evaluate(observation), { holds, trouble: null }, text);
+  }
+  t.same((await compileAcceptance('text == "EXIT"')).evaluate(python), {
+    holds: false,
+    trouble: { kind: 'missing', message: 'No such field: text' },
+  });
+  t.equal((await compileAcceptance('score > 0.5')).looks, true);
+  t.equal((await compileAcceptance('1 == 1')).looks, false);
+});
+
+test('an acceptance that cannot be used is refused with the place and what to do', async (t) => {
+  const cases: [string, RegExp][] = [
+    ['scroe > 0.5', /"scroe" is no field of an observation at line 1, column 1; did you mean score\?/],
+    ['score', /gives double, need true or false/],
+    ['score > "high"', /double > string/],
+    ['values.exists(a, values.exists(b, values[a] > values[b]))', /may not be nested/],
+    ['text.matches("a+")', /matches\(\) is not available/],
+    ['box.x_mni > 0.5', /"x_mni" is no field of it .*did you mean x_min\?/],
+    ['x'.repeat(limits.conditionCharsMax + 1), /characters long/],
+  ];
+  for (const [text, message] of cases) await t.rejects(compileAcceptance(text), { code: 'CONFIG_INVALID', message });
 });

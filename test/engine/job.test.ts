@@ -7,6 +7,7 @@ import { limits } from '../../src/core/limits.js';
 import type { PipelineSpec } from '../../src/core/pipeline.js';
 import { engineCount, readCapacity } from '../../src/engine/capacity.js';
 import { bytesContent, openContent, readContent } from '../../src/engine/content.js';
+import { Costs } from '../../src/engine/costs.js';
 import { engineOptions } from '../../src/engine/options.js';
 import { faultOf, readReply } from '../../src/engine/protocol.js';
 import { runJob } from '../../src/engine/run-job.js';
@@ -25,6 +26,7 @@ function tools(pipelines: readonly PipelineSpec[]) {
   return {
     tasks: new Map(testTasks.map((task) => [task.name, task])),
     sessions,
+    costs: new Costs(),
     pipelines: new Map(pipelines.map((each) => [each.name, each])),
   };
 }

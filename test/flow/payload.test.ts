@@ -6,7 +6,7 @@ import type { CaptureHeader } from '../../src/core/capture.js';
 import { resultId } from '../../src/core/id.js';
 import { limits } from '../../src/core/limits.js';
 import type { PipelineSpec, TraceDetail } from '../../src/core/pipeline.js';
-import type { Observation, Outcome } from '../../src/core/result.js';
+import type { Observation, Outcome, StageTrace } from '../../src/core/result.js';
 import { encodePayload } from '../../src/flow/payload.js';
 
 const header: CaptureHeader = {
@@ -101,6 +101,76 @@ test('every payload follows the published JSON Schema', async (t) => {
     t.ok(validate(JSON.parse(Buffer.from(bytes).toString())), JSON.stringify(validate.errors));
   }
   t.notOk(validate({ schema: 'shoal/result/2' }), 'the schema can say no');
+});
+
+test('what decided travels with a full trace, in a summary only that something was escalated', async (t) => {
+  const saw = [{ stage: 'regions', found: 1, best: { score: 0.123456, label: 'x', values: { yaw_deg: 1 } } }];
+  const decision = { text: 'regions.size() > 0', holds: true, saw };
+  const spent = { preprocess_ms: 1, run_ms: 20, postprocess_ms: 2, inputs: 1, runs: 1, found: 1 };
+  const stage = {
+    stage: 'lines',
+    task: 'read-text',
+    model: 'ppocr-rec@4.0.0',
+    variant: 'int8',
+    state: 'ran',
+    ...spent,
+    when: decision,
+    accept: { text: 'score >= 0.8', of: 2, accepted: 1, unanswered: 1, worst: { score: 0.33333333, text: 'X' } },
+    escalated: { model: 'ppocr-rec@4.0.0', variant: 'fp32', state: 'ran', ...spent },
+    stop: { ...decision, reason: 'enough' },
+    alternative: { model: 'ppocr-rec@4.0.0', variant: 'fp32', usual_ms: 12.34 },
+  } as const;
+  const body = (detail: TraceDetail) => {
+    const spec = { ...pipeline(detail), stages: [] };
+    const trace = {
+      attempt: 1,
+      queue_ms: 0,
+      decode_ms: 1,
+      stages: [stage as unknown as StageTrace],
+      abstain: { ...decision, holds: false },
+    };
+    const common = { id: resultId(header.id, 'signs'), header, device: 'dock-7', configHash: '0', outcome: 'silent', reason: 'x' } as const;
+    return JSON.parse(Buffer.from(encodePayload({ ...common, pipeline: spec, observations: {}, trace })).toString()) as {
+      trace: { stages: unknown[]; abstain?: unknown };
+    };
+  };
+  t.strictSame(body('summary').trace.stages, [
+    { stage: 'lines', model: 'ppocr-rec@4.0.0', variant: 'int8', ms: 46, found: 1, escalated: 1 },
+  ]);
+  const full = body('full');
+  t.match(full.trace.stages, [
+    {
+      when: { holds: true, saw: [{ best: { score: 0.1235 } }] },
+      accept: { worst: { score: 0.3333 } },
+      escalated: 1,
+      escalation: { variant: 'fp32', ms: 23 },
+      stop: { reason: 'enough' },
+      alternative: { usual_ms: 12.34 },
+    },
+  ]);
+  t.match(full.trace.abstain, { holds: false });
+  const validate = await validator();
+  for (const detail of ['summary', 'full'] as const) t.ok(validate(body(detail)), JSON.stringify(validate.errors));
+});
+
+test('a full trace that would not fit becomes a summary, and the observations stay', (t) => {
+  const words = '\u0001'.repeat(limits.traceFoundCharsMax);
+  const best = { score: 0.5, label: words, text: words };
+  const saw = Array.from({ length: limits.traceWitnessesMax }, (_, i) => ({ stage: `s${i}`, found: 1, best }));
+  const decision = { text: '\u0001'.repeat(limits.traceTextCharsMax), holds: true, saw };
+  const spent = { preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, inputs: 1, runs: 1, found: 1 };
+  const one = { stage: 'lines', task: 'read-text', state: 'ran', ...spent, when: decision, stop: { ...decision, reason: 'x' } } as const;
+  const stages: StageTrace[] = Array.from({ length: limits.stagesMax }, () => one);
+  const common = { id: 'x', header, device: 'dock-7', configHash: '0', outcome: 'published', reason: null } as const;
+  const trace = { attempt: 1, queue_ms: 0, decode_ms: 1, stages };
+  const bytes = encodePayload({ ...common, pipeline: pipeline('full'), observations: { lines: [line] }, trace });
+  t.ok(bytes.length <= limits.payloadBytesMax, `${bytes.length} bytes`);
+  const body = JSON.parse(Buffer.from(bytes).toString()) as { observations: { lines: unknown[] }; trace: { stages: { when?: unknown }[] } };
+  t.equal(body.observations.lines.length, 1);
+  t.equal(body.trace.stages.length, limits.stagesMax);
+  t.notOk(body.trace.stages[0]?.when);
+  t.ok(JSON.stringify({ trace }).length > limits.payloadBytesMax, 'it would not have fitted');
+  t.end();
 });
 
 test('named values keep six digits in a payload, and embeddings four decimals', async (t) => {

@@ -23,12 +23,14 @@ function card(name: string, version: string, change: Record<string, unknown> = {
     title: 'Things',
     licence: 'MIT',
     source: { upstream: 'https://example.com/things' },
-    variants: { fp32: { file: 'model.onnx', sha256: createHash('sha256').update(weights).digest('hex'), bytes: weights.length } },
+    variants: { fp32: weightsFile },
     inputs: [{ name: 'x', dtype: 'float32', shape: [1, 'length'] }],
     outputs: [{ name: 'y', dtype: 'float32', shape: [1] }],
     ...change,
   };
 }
+
+const weightsFile = { file: 'model.onnx', sha256: createHash('sha256').update(weights).digest('hex'), bytes: weights.length };
 
 const accuracy = {
   metric: 'things missed',
@@ -331,4 +333,46 @@ test('a pipeline with a problem is left out, the others stay', async (t) => {
   );
   t.match(resolved.pipelines, [{ name: 'good', hangMs: 99, sinks: [] }]);
   t.equal(resolved.pipelines.length, 1);
+});
+
+test('a second look is resolved with its own model and variant, and what cannot be one is said', async (t) => {
+  const root = folderOf(t);
+  const variants = { fp32: weightsFile, int8: { ...weightsFile, accuracy: [accuracy] } };
+  await put(root, 'find', '1.0.0', { task: 'find-things', variants });
+  await put(root, 'sort', '2.0.0', { task: 'find-things' });
+  await put(root, 'hear', '1.0.0', { task: 'hear-things' });
+  const registry = await openRegistry([root]);
+  const resolve = (change: Partial<StageConfig>) =>
+    resolvePipelines({ p: pipeline(stage('find-things', 'a', { accept: 'score > 0.5', ...change })) }, registry, tasks, {
+      sinks: [],
+      hangMs: 1,
+      policy,
+    });
+  const better = resolve({ model: 'find', variant: 'int8', escalate: { variant: 'fp32' } });
+  t.strictSame(better.problems, []);
+  t.match(better.pipelines[0]?.stages[0], { model: 'find@1.0.0', variant: 'int8', escalate: { model: 'find@1.0.0', variant: 'fp32' } });
+  t.strictSame(
+    better.runs.map(({ variant }) => variant.name),
+    ['int8', 'fp32'],
+    'both run here',
+  );
+  t.match(resolve({ model: 'find', escalate: { model: 'sort' } }).pipelines[0]?.stages[0]?.escalate, {
+    model: 'sort@2.0.0',
+    variant: 'fp32',
+  });
+  const already = resolve({ model: 'find', escalate: { variant: 'fp32' } });
+  t.strictSame(already.problems, [], 'the board runs it at once');
+  t.notOk(already.pipelines[0]?.stages[0]?.escalate);
+  t.equal(already.pipelines[0]?.stages[0]?.accept, 'score > 0.5');
+  const problem = (change: Partial<StageConfig>) =>
+    resolve(change).problems.map(({ path: at, found, expected }) => `${at} | ${found} | ${expected}`);
+  t.match(problem({ model: 'find@1.0.0', variant: 'fp32', escalate: { model: 'find', variant: 'fp32' } }), [
+    /stages\[0\]\.escalate \| find@1\.0\.0, variant fp32, is what the stage runs already \| another variant or model/,
+  ]);
+  t.match(problem({ model: 'find', escalate: { variant: 'fp23' } }), [
+    /escalate\.variant .* no variant "fp23" \| fp32, int8 \(did you mean fp32\?\)/,
+  ]);
+  t.match(problem({ escalate: { model: 'fnd' } }), [/escalate\.model \| "fnd" is not installed \| .*\(did you mean find\?\)/]);
+  t.match(problem({ escalate: { model: 'hear' } }), [/escalate\.model \| hear@1\.0\.0 is for hear-things/]);
+  t.match(problem({ accept: undefined, escalate: { variant: 'int8' } }), [/escalate \| escalate without accept/]);
 });

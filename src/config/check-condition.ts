@@ -1,0 +1,48 @@
+/**
+ * Conditions of a configuration, compiled to see whether they can be: each problem with its place within the condition.
+ */
+import { ConditionError, compileAcceptance, compileCondition, isReservedVariable, variablePattern } from '../core/condition.js';
+import { ShoalError } from '../core/errors.js';
+import type { Draft } from './draft.js';
+import { type PathSegment, printable } from './problem.js';
+
+export interface Vocabulary {
+  /** Stages it may speak of. */
+  readonly names: readonly string[];
+  /** Stages that have not run when it is asked. */
+  readonly later?: readonly string[];
+  /** The key whose matter it is to decide: refused where it would decide the same on every capture. */
+  readonly decides?: string;
+}
+
+export async function checkCondition(draft: Draft, path: readonly PathSegment[], text: string, vocabulary: Vocabulary): Promise<void> {
+  const { names, later = [], decides } = vocabulary;
+  const variables = Object.fromEntries(
+    names.filter((name) => variablePattern.test(name) && !isReservedVariable(name)).map((name) => [name, 'list' as const]),
+  );
+  await telling(draft, path, text, async () => {
+    const { stages } = await compileCondition(text, variables, { later });
+    if (stages.length > 0 || decides === undefined) return;
+    const list = names.length === 0 ? 'no stage has run at this point' : `stages: ${names.join(', ')}`;
+    draft.add(path, `it speaks of no stage, so ${decides} is the same for every capture`, list);
+  });
+}
+
+/** `accept` of a stage. */
+export async function checkAcceptance(draft: Draft, path: readonly PathSegment[], text: string): Promise<void> {
+  await telling(draft, path, text, async () => {
+    const { looks } = await compileAcceptance(text);
+    if (!looks) draft.add(path, 'it speaks of no field, so accept is the same for every observation', 'write for instance score >= 0.8');
+  });
+}
+
+async function telling(draft: Draft, path: readonly PathSegment[], text: string, compile: () => Promise<void>): Promise<void> {
+  try {
+    await compile();
+  } catch (error) {
+    if (!(error instanceof ShoalError)) throw error;
+    if (!(error instanceof ConditionError)) return draft.add(path, error.message);
+    const where = text.includes('\n') ? `line ${error.line}, column ${error.column}` : `column ${error.column}`;
+    draft.add(path, `${printable(error.summary, 120)} (${where} of the condition)`, error.hint);
+  }
+}

@@ -1,0 +1,204 @@
+/**
+ * One pipeline on one capture: its stages in order, each only where its conditions let it run.
+ *
+ * Guarantees: every stage is in the trace, whether it ran or not, with what decided it. A stage that two pipelines of a job share (same
+ * task, model, variant, options and source) runs once, and so does its second look by an escalation; what only decides whether a
+ * stage runs (`when`, an earlier `stop`) is asked for each pipeline and does not keep them from sharing. Never throws.
+ * A pipeline's budget counts the decoding and its own stages, not the pipelines before it, and is looked at between
+ * stages and at the end; a stage and its second look are one.
+ */
+import type { Task } from '../core/contracts.js';
+import { reasonOf, ShoalError } from '../core/errors.js';
+import type { PipelineAnswer } from '../core/job.js';
+import { limits } from '../core/limits.js';
+import { eachOf, type ModelChoice, type PipelineSpec, type StageSpec } from '../core/pipeline.js';
+import type { Alternative, Escalation, Observation, StageTrace } from '../core/result.js';
+import type { Costs } from './costs.js';
+import { decide, judge, replaced } from './decide.js';
+import { type PlannedStage, planOf } from './plan.js';
+import type { Sessions } from './sessions.js';
+import { type Decoded, emptyTrace, runStage, type StageOutcome } from './stage.js';
+
+export interface PipelineTools {
+  readonly tasks: ReadonlyMap<string, Task>;
+  readonly sessions: Sessions;
+  readonly costs: Costs;
+}
+
+/** What ran in this job already, by what decides it, and for which pipeline. */
+export type Shared = Map<string, { readonly pipeline: string; readonly outcome: StageOutcome }>;
+
+/** What a pipeline has so far. */
+interface State {
+  readonly name: string;
+  /** What the next stage gets: a stage may have given it another recording. */
+  decoded: Decoded;
+  readonly observations: Record<string, readonly Observation[]>;
+  readonly stages: StageTrace[];
+  /** Keys of the stages that ran, by their names. */
+  readonly keys: Map<string, string>;
+  /** Key of the stage that gave the recording; null while it is the capture's. */
+  heard: string | null;
+  readonly shared: Shared;
+  readonly tools: PipelineTools;
+}
+
+export async function runPipeline(
+  spec: PipelineSpec,
+  decoded: Decoded,
+  decodeMs: number,
+  shared: Shared,
+  tools: PipelineTools,
+): Promise<PipelineAnswer> {
+  const began = performance.now();
+  const state: State = { name: spec.name, decoded, observations: {}, stages: [], keys: new Map(), heard: null, shared, tools };
+  const { observations, stages } = state;
+  const answer = { pipeline: spec.name, observations, stages };
+  const late = () => lateness(spec, decodeMs + performance.now() - began);
+  const leave = (index: number, why: StageTrace['state']) => {
+    for (const left of spec.stages.slice(index)) stages.push(emptyTrace(left, why));
+  };
+  try {
+    const plan = await planOf(spec);
+    for (const [index, planned] of plan.stages.entries()) {
+      const overdue = late();
+      if (overdue !== null) {
+        leave(index, 'skipped: budget');
+        return { ...answer, state: 'late', error: { code: 'LATE', message: `${overdue}; stopped before stage "${planned.spec.as}"` } };
+      }
+      const { error, stopped } = await runPlanned(state, planned);
+      if (error !== undefined) {
+        leave(index + 1, 'skipped: an earlier stage failed');
+        return { ...answer, state: 'failed', error: flatError(error) };
+      }
+      if (stopped === undefined) continue;
+      for (const left of spec.stages.slice(index + 1)) stages.push(notRun(state, left, `skipped: stopped: ${stopped}`));
+      break;
+    }
+    const overdue = late();
+    if (overdue !== null) return { ...answer, state: 'late', error: { code: 'LATE', message: `${overdue}; nothing was left to run` } };
+    if (plan.abstain === null) return { ...answer, state: 'done' };
+    const abstain = decide(plan.abstain, observations);
+    return { ...answer, state: abstain.holds ? 'abstained' : 'done', abstain };
+  } catch (error) {
+    return { ...answer, state: 'failed', error: flatError(error) };
+  }
+}
+
+function lateness(spec: PipelineSpec, spentMs: number): string | null {
+  if (spec.budgetMs === null || spentMs <= spec.budgetMs) return null;
+  return `took ${Math.round(spentMs)} ms, its budget_ms is ${spec.budgetMs}`;
+}
+
+/** Asks a stage's conditions and runs it; its trace and what it found go into the state. */
+async function runPlanned(state: State, planned: PlannedStage): Promise<{ error?: unknown; stopped?: string }> {
+  const { spec } = planned;
+  const when = planned.when === null ? undefined : decide(planned.when, state.observations);
+  const asked = when === undefined ? {} : { when };
+  if (when?.holds === false) {
+    state.stages.push({ ...notRun(state, spec, 'skipped: when is false'), ...asked });
+    return asStopped(state, planned);
+  }
+  const sources = eachOf(spec);
+  if (sources.length > 0 && !sources.some((name) => Object.hasOwn(state.observations, name))) {
+    state.stages.push({ ...notRun(state, spec, `skipped: ${sources.join(' and ')} did not run`), ...asked });
+    return asStopped(state, planned);
+  }
+  const { outcome, key } = await look(state, planned);
+  state.stages.push({ ...outcome.trace, ...asked });
+  if (outcome.error !== undefined) return { error: outcome.error };
+  state.observations[spec.as] = outcome.observations;
+  state.keys.set(spec.as, key);
+  if (outcome.audio !== undefined) {
+    state.decoded = { ...state.decoded, audio: outcome.audio };
+    state.heard = key;
+  }
+  return asStopped(state, planned);
+}
+
+/** A stage's `stop` is asked whether or not the stage ran: it may speak of those before. */
+function asStopped({ stages, observations }: State, { spec, stop }: PlannedStage): { stopped?: string } {
+  const trace = stages.at(-1);
+  if (stop === null || spec.stop === undefined || trace === undefined) return {};
+  const { reason } = spec.stop;
+  const decision = decide(stop, observations);
+  trace.stop = { ...decision, reason };
+  return decision.holds ? { stopped: reason } : {};
+}
+
+interface Looked {
+  readonly outcome: StageOutcome;
+  /** What decides the outcome on one capture; names of stages do not. */
+  readonly key: string;
+}
+
+/** The stage, and where its answers are not accepted, its second look. */
+async function look(state: State, { spec, accept }: PlannedStage): Promise<Looked> {
+  const each = itemsOf(state, spec);
+  const source = spec.each === undefined ? null : eachOf(spec).map((name) => state.keys.get(name) ?? 'did not run');
+  const key = JSON.stringify([spec.task, spec.model, spec.variant, spec.options, source, state.heard]);
+  const outcome = await runShared(state, key, spec, each);
+  if (accept === null || outcome.error !== undefined || each?.length === 0) return { outcome, key };
+  const { decision, refused } = judge(accept, outcome.observations, each?.length ?? null);
+  const trace = { ...outcome.trace, accept: decision };
+  if (spec.escalate === undefined) return { outcome: { ...outcome, trace }, key };
+  if (refused.length === 0) {
+    const alternative = alternativeOf(state, spec.escalate, each?.length ?? 1);
+    return { outcome: { ...outcome, trace: { ...trace, alternative } }, key };
+  }
+  const { model, variant } = spec.escalate;
+  const again = each === null ? null : refused.flatMap((index) => each[index] ?? []);
+  const secondKey = JSON.stringify([key, spec.accept, model, variant]);
+  const second = await runShared(state, secondKey, { ...spec, model, variant }, again);
+  const escalated = escalationOf(second.trace, spec.escalate);
+  if (second.error !== undefined) return { outcome: { ...second, trace: { ...trace, state: 'failed', escalated } }, key };
+  const observations = each === null ? second.observations : replaced(outcome.observations, refused, second.observations);
+  const found = each === null ? second.trace.found : observations.length;
+  const kept = observations.slice(0, limits.observationsMax);
+  return { outcome: { ...outcome, ...second, observations: kept, trace: { ...trace, found, escalated } }, key: secondKey };
+}
+
+/** What a stage looks at one by one; null for the capture as a whole. Several stages' observations follow each other and share one bound. */
+function itemsOf({ observations }: State, spec: StageSpec): readonly Observation[] | null {
+  if (spec.each === undefined) return null;
+  return eachOf(spec)
+    .flatMap((name) => observations[name] ?? [])
+    .slice(0, limits.observationsMax);
+}
+
+async function runShared(state: State, key: string, stage: StageSpec, each: readonly Observation[] | null): Promise<StageOutcome> {
+  const earlier = state.shared.get(key);
+  if (earlier !== undefined) return repeated(earlier, stage);
+  const outcome = await runStage(stage, state.decoded, each, state.tools);
+  state.shared.set(key, { pipeline: state.name, outcome });
+  const { trace } = outcome;
+  if (trace.state === 'ran') state.tools.costs.ran(stage, trace.preprocess_ms + trace.run_ms + trace.postprocess_ms, trace.inputs);
+  return outcome;
+}
+
+function repeated({ pipeline, outcome }: { readonly pipeline: string; readonly outcome: StageOutcome }, stage: StageSpec): StageOutcome {
+  const { trace } = outcome;
+  const state = trace.state === 'ran' ? (`skipped: shared with ${pipeline}` as const) : trace.state;
+  const spent = { preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, runs: 0 };
+  return { ...outcome, trace: { ...trace, ...spent, stage: stage.as, state } };
+}
+
+function escalationOf({ stage: _, task: __, ...spent }: StageTrace, { model, variant }: ModelChoice): Escalation {
+  return { ...spent, model, variant };
+}
+
+/** The trace of a stage that a condition kept from running. */
+function notRun(state: State, stage: StageSpec, why: StageTrace['state']): StageTrace {
+  const inputs = itemsOf(state, stage)?.length ?? 1;
+  return { ...emptyTrace(stage, why), alternative: alternativeOf(state, stage, inputs) };
+}
+
+function alternativeOf({ tools }: State, { model, variant }: ModelChoice, inputs: number): Alternative {
+  const usual = tools.costs.usual({ model, variant }, inputs);
+  return { model, variant, ...(usual === null || inputs === 0 ? {} : { usual_ms: usual }) };
+}
+
+export function flatError(error: unknown): { code: string; message: string } {
+  const code = error instanceof ShoalError ? error.code : 'SHOAL_INTERNAL';
+  return { code, message: reasonOf(error).slice(0, limits.textCharsMax) };
+}
