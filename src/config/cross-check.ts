@@ -11,6 +11,7 @@ import { nearest } from '../core/suggest.js';
 import type { PartSettings } from './config-parts.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
+import { checkReport } from './report-check.js';
 import { defaultName } from './stage-name.js';
 
 interface Checked {
@@ -90,6 +91,7 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
     draft.add([...path, 'budget_ms'], `${budget} is above hang_ms (${hang}), the hard end`, 'lower one or raise the other');
   }
   const names = checkStages(draft, path, asList(pipeline.stages));
+  checkReport(draft, [...path, 'report']);
   const when = draft.map([...path, 'report'])?.when;
   if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, names);
 }

@@ -7,8 +7,10 @@
 import { z } from 'zod';
 import { variablePattern } from '../core/condition.js';
 import { ShoalError } from '../core/errors.js';
+import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
+import { reportModes } from '../core/pipeline.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
 
 export interface JsonSchema {
@@ -64,6 +66,9 @@ export const pathsSchema = z.strictObject({
     .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
 });
 
+/** A day: what lasts longer is no event. */
+const span = z.int().min(0).max(86_400_000);
+
 export const reportSchema = z.strictObject({
   when: z
     .string()
@@ -71,6 +76,18 @@ export const reportSchema = z.strictObject({
     .max(limits.conditionCharsMax)
     .optional()
     .describe('CEL over the stages: a result for which it is false stays silent; without it every result is published'),
+  mode: z
+    .enum(reportModes)
+    .default('every')
+    .describe('tell every result that holds, or the events they amount to: a start, updates and an end with one id, and a retained state'),
+  on_after_ms: span.optional().describe('events: when must have held for this long before an event starts (ms); 0 if not given'),
+  off_after_ms: span
+    .optional()
+    .describe(`events: when must not have held for this long before an event ends (ms); ${eventDefaults.off_after_ms} if not given`),
+  cooldown_ms: span.optional().describe('events: for this long after an end none starts (ms); 0 if not given'),
+  update_every_ms: span
+    .optional()
+    .describe(`events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given`),
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
 });
 

@@ -306,6 +306,14 @@ export const limits = {
   relayUnpaidMax: 1024,
   /** Deliveries remembered as tried; beyond it all older ones count as tried. */
   relayTriedMax: 1024,
+  /** An input that says nothing for this long has nothing before it any more; above a hang of 30 s and the start of a fresh engine. */
+  eventSilenceMs: 60_000,
+  /** Between two looks for events on silent inputs: at most this much late. */
+  eventLapseMs: 5_000,
+  /** The retained state is said again, for those who doubt that the device lives. */
+  stateRepeatMs: 15 * 60_000,
+  /** Labels of one event: what a person reads; a classifier of a thousand could list them all. */
+  eventLabelsMax: 16,
   /** For in-flight deliveries to be answered at a stop, within `drainMs`. */
   relayStopMs: 2000,
   /** Between two looks at how much is owed. */

@@ -6,6 +6,7 @@
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
+import { eventDefaults } from '../core/event.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
 import type { PipelineConfig, PipelineSpec, StageConfig, StageSpec } from '../core/pipeline.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
@@ -69,12 +70,24 @@ export function resolvePipelines(
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
       priority: config.priority,
-      report: { trace: config.report.trace, ...(config.report.when === undefined ? {} : { when: config.report.when }) },
+      report: resolveReport(config.report),
       sinks: config.sinks ?? defaults.sinks,
     });
     for (const stage of stages) if (stage !== null) addRun(runs, name, stage);
   }
   return { pipelines, runs, problems };
+}
+
+/** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */
+function resolveReport(config: PipelineConfig['report']): PipelineSpec['report'] {
+  const { trace, when, mode, on_after_ms, off_after_ms, cooldown_ms, update_every_ms } = config;
+  const events = {
+    onAfterMs: on_after_ms ?? 0,
+    offAfterMs: off_after_ms ?? eventDefaults.off_after_ms,
+    cooldownMs: cooldown_ms ?? 0,
+    updateEveryMs: update_every_ms ?? eventDefaults.update_every_ms,
+  };
+  return { trace, ...(when === undefined ? {} : { when }), ...(mode === 'events' ? { events } : {}) };
 }
 
 interface ResolvedStage extends VariantChoice {
