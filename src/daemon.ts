@@ -269,9 +269,10 @@ export class Daemon {
   async #startCorridor(): Promise<void> {
     if (this.#engines === undefined) return;
     const { device } = this.#settings;
-    const worthTelling = await compileWorthTelling(this.#pipelines, (pipeline, message) =>
-      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`),
-    );
+    const onTrouble = (pipeline: string, message: string) =>
+      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`);
+    const zones = Object.fromEntries(Object.entries(this.#settings.inputs).map(([name, input]) => [name, input.zones ?? {}]));
+    const worthTelling = await compileWorthTelling(this.#pipelines, onTrouble, zones);
     const context = { device: device.id, configHash: this.#loaded.configHash, worthTelling };
     const reporter = new Reporter(context);
     const { engines, store, pipelines } = { engines: this.#engines, store: this.#store, pipelines: this.#pipelines };

@@ -93,7 +93,8 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   const names = checkStages(draft, path, asList(pipeline.stages));
   checkReport(draft, [...path, 'report']);
   const when = draft.map([...path, 'report'])?.when;
-  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, names);
+  if (typeof when === 'string')
+    await checkCondition(draft, [...path, 'report', 'when'], when, names, zonesOf(draft, asList(pipeline.from)));
 }
 
 /** Answers the names the stages go by. */
@@ -151,12 +152,23 @@ function stageName(draft: Draft, stage: unknown): string | null {
   return task ? defaultName(task) : null;
 }
 
-async function checkCondition(draft: Draft, path: readonly PathSegment[], text: string, names: readonly string[]): Promise<void> {
+/** Names of the zones that any of these inputs has, as written. */
+function zonesOf(draft: Draft, inputs: readonly unknown[]): string[] {
+  return inputs.flatMap((input) => (typeof input === 'string' ? Object.keys(draft.map(['inputs', input, 'zones']) ?? {}) : []));
+}
+
+async function checkCondition(
+  draft: Draft,
+  path: readonly PathSegment[],
+  text: string,
+  names: readonly string[],
+  zones: readonly string[],
+): Promise<void> {
   const variables = Object.fromEntries(
     names.filter((name) => /^[A-Za-z_]\w*$/.test(name) && !isReservedVariable(name)).map((name) => [name, 'list' as const]),
   );
   try {
-    await compileCondition(text, variables);
+    await compileCondition(text, variables, zones);
   } catch (error) {
     if (!(error instanceof ShoalError)) throw error;
     if (!(error instanceof ConditionError)) return draft.add(path, error.message);

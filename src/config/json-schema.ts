@@ -11,6 +11,7 @@ import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import { reportModes } from '../core/pipeline.js';
+import { areaOf } from '../core/zone.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
 
 export interface JsonSchema {
@@ -91,6 +92,24 @@ export const reportSchema = z.strictObject({
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
 });
 
+const share = () => z.number().min(0).max(1);
+
+/** What every input can have, whatever its type. */
+export const zonesSchema = z
+  .record(
+    name(),
+    z
+      .array(z.tuple([share(), share()]))
+      .min(3)
+      .max(limits.zonePointsMax)
+      .refine((zone) => zone.length < 3 || areaOf(zone) > 1e-6, 'its points enclose nothing')
+      .describe('corners [x, y], in order'),
+  )
+  .refine((zones) => Object.keys(zones).length <= limits.zonesMax, `more than ${limits.zonesMax} zones`)
+  .describe(
+    "named polygons of 3 .. 32 corners, 0 .. 1 of the picture, x to the right, y down: in_zone(p.box, 'door') in conditions is true for what stands in one, by the bottom centre of its box",
+  );
+
 export const variantsSchema = z
   .enum(['pinned', 'auto'])
   .default('pinned')
@@ -170,7 +189,7 @@ function makeConfigJsonSchema(parts: ConfigParts): JsonSchema {
       paths: { ...jsonSchemaOf(pathsSchema), description: 'where things are on this device' },
       connections: { ...namedMap(parts.connections.map(kindSchema), 64, 0), description: 'shared connections, by name' },
       sinks: { ...namedMap(parts.sinks.map(kindSchema), limits.sinksMax), description: 'where results go, by name' },
-      inputs: { ...namedMap(parts.inputs.map(kindSchema), limits.inputsMax), description: 'where captures come from, by name' },
+      inputs: { ...namedMap(parts.inputs.map(inputSchema), limits.inputsMax), description: 'where captures come from, by name' },
       pipelines: { ...namedMap([pipelineJson(parts)], limits.pipelinesMax), description: 'what looks at what, by name' },
       variants: jsonSchemaOf(variantsSchema),
       models: { description: 'where "shoal models add" fetches from', ...jsonSchemaOf(sections.models) },
@@ -201,6 +220,14 @@ function kindSchema(kind: ConfigKind): JsonSchema {
     { type: 'string', const: kind.type, description: 'what it is' },
     `type ${kind.type}`,
   );
+}
+
+function inputSchema(kind: ConfigKind): JsonSchema {
+  const json = kindSchema(kind);
+  if (json.properties && Object.hasOwn(json.properties, 'zones')) {
+    throw new ShoalError('SHOAL_INTERNAL', `the options of input ${kind.type} have a key "zones", which every input has`);
+  }
+  return { ...json, properties: { ...json.properties, zones: jsonSchemaOf(zonesSchema) } };
 }
 
 function discriminated(json: JsonSchema, key: string, property: JsonSchema, owner: string): JsonSchema {

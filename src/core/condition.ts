@@ -5,13 +5,14 @@
  * `matches()` does not exist (a regular expression could block the core for seconds). Evaluating never throws: what a condition
  * cannot answer (an observation without the field it asks for, an index beyond the end) is `false`, and the verdict says why.
  * A stage that did not run has no observations.
- * Deliberately knows only observations: no time, no state, no device.
+ * `in_zone(box, 'door')` asks where the capture's input has its zones. Deliberately knows only observations and zones: no time, no state.
  */
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { ShoalError } from './errors.js';
 import { limits } from './limits.js';
-import type { Observation } from './result.js';
+import type { Box as BoxFields, Observation } from './result.js';
 import { nearest } from './suggest.js';
+import { standsIn, type Zones } from './zone.js';
 
 export interface Verdict {
   readonly holds: boolean;
@@ -21,7 +22,8 @@ export interface Verdict {
 
 export interface Condition {
   readonly text: string;
-  evaluate(observations: Readonly<Record<string, readonly Observation[]>>): Verdict;
+  /** `zones` are those of the capture's input; in one that it does not have nothing stands. */
+  evaluate(observations: Readonly<Record<string, readonly Observation[]>>, zones?: Zones): Verdict;
 }
 
 /** A condition that cannot be used; `line` and `column` count from 1 within its text. */
@@ -103,18 +105,33 @@ class ObservationValue {
 
 /**
  * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
- * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. Rejects with a ConditionError.
+ * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. `zones` are
+ * the names that `in_zone` may be asked for. Rejects with a ConditionError.
  */
-export async function compileCondition(text: string, variables: Readonly<Record<string, 'list'>>): Promise<Condition> {
+export async function compileCondition(
+  text: string,
+  variables: Readonly<Record<string, 'list'>>,
+  zones: readonly string[] = [],
+): Promise<Condition> {
   if (text.length > limits.conditionCharsMax) {
     throw new ConditionError(text, 0, `the condition is ${text.length} characters long, at most ${limits.conditionCharsMax} are read`);
   }
   const names = Object.keys(variables);
   const environment = await makeEnvironment(names);
+  let here: Zones = {};
+  environment.registerFunction('in_zone(Box, string): bool', (box: BoxFields, name: string) => {
+    const zone = Object.hasOwn(here, name) ? here[name] : undefined;
+    return zone !== undefined && standsIn(zone, box);
+  });
   const parsed = parse(environment, text, names);
   const loops = inspect(parsed.ast, text);
+  checkZones(parsed.ast, text, zones);
   const itemsMax = loops > 1 ? limits.conditionNestedItemsMax : limits.observationsMax;
-  return { text, evaluate: (observations) => evaluate(parsed, names, observations, itemsMax) };
+  const answer: Condition['evaluate'] = (observations, at = {}) => {
+    here = at;
+    return evaluate(parsed, names, observations, itemsMax);
+  };
+  return { text, evaluate: answer };
 }
 
 type Parsed = ReturnType<Environment['parse']>;
@@ -202,6 +219,24 @@ function inspect(node: ASTNode, text: string, depth = 0): number {
   let deepest = inside;
   for (const child of nodesIn(args)) deepest = Math.max(deepest, inspect(child, text, inside));
   return deepest;
+}
+
+/** Zones are named in the condition itself, so that a name that no input has is found when it is loaded. */
+function checkZones(node: ASTNode, text: string, zones: readonly string[]): void {
+  const { op, args, start } = node as unknown as { op: string; args: unknown; start: number };
+  if (op === 'call' && Array.isArray(args) && args[0] === 'in_zone') {
+    const [, zone] = nodesIn(args[1]) as unknown as { op: string; args: unknown; start: number }[];
+    const offset = zone?.start ?? start;
+    if (zone?.op !== 'value')
+      throw new ConditionError(text, offset, 'in_zone() needs the name of a zone', "write it out: in_zone(p.box, 'door')");
+    const name = String(zone.args);
+    if (!zones.includes(name)) {
+      const near = nearest(name, zones);
+      const hint = near !== null ? `did you mean ${near}?` : zones.length > 0 ? `zones: ${zones.slice(0, 8).join(', ')}` : 'give it zones';
+      throw new ConditionError(text, offset, `"${name.slice(0, 64)}" is no zone of the inputs`, hint);
+    }
+  }
+  for (const child of nodesIn(args)) checkZones(child, text, zones);
 }
 
 function nodesIn(args: unknown): ASTNode[] {

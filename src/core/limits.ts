@@ -312,6 +312,9 @@ export const limits = {
   eventLapseMs: 5_000,
   /** The retained state is said again, for those who doubt that the device lives. */
   stateRepeatMs: 15 * 60_000,
+  /** Zones of one input and corners of one: what a person draws. */
+  zonesMax: 32,
+  zonePointsMax: 32,
   /** Labels of one event: what a person reads; a classifier of a thousand could list them all. */
   eventLabelsMax: 16,
   /** For in-flight deliveries to be answered at a stop, within `drainMs`. */

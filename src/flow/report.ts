@@ -20,7 +20,11 @@ import type { Watched } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
 
 /** Evaluates a pipeline's `report.when`; true where there is none. */
-export type WorthTelling = (pipeline: PipelineSpec, observations: Readonly<Record<string, readonly Observation[]>>) => boolean;
+export type WorthTelling = (
+  pipeline: PipelineSpec,
+  observations: Readonly<Record<string, readonly Observation[]>>,
+  header: Pick<CaptureHeader, 'input'>,
+) => boolean;
 
 export interface ReportContext {
   readonly device: string;
@@ -63,7 +67,7 @@ export class Reporter {
       const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt };
       if (found === undefined)
         return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
-      const verdict = this.#judge(pipeline, found);
+      const verdict = this.#judge(pipeline, found, header);
       if (pipeline.report.events === undefined || found.state !== 'done') return { verdict, observations: found.observations, trace };
       return { verdict: withheld(verdict), observations: found.observations, trace, sighting: seen(pipeline, found, verdict) };
     });
@@ -74,10 +78,10 @@ export class Reporter {
     return this.#report(header, pipelines, () => ({ verdict: { outcome: 'failed', reason }, observations: {}, trace }));
   }
 
-  #judge(pipeline: PipelineSpec, answer: PipelineAnswer): Verdict {
+  #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Verdict {
     if (answer.state === 'failed') return { outcome: 'failed', reason: answer.error?.message ?? 'the engine gave no reason' };
     if (answer.state === 'late') return { outcome: 'late', reason: answer.error?.message ?? `over its budget of ${pipeline.budgetMs} ms` };
-    if (this.#context.worthTelling(pipeline, answer.observations)) return { outcome: 'published', reason: null };
+    if (this.#context.worthTelling(pipeline, answer.observations, header)) return { outcome: 'published', reason: null };
     return { outcome: 'silent', reason: `report.when is false: ${pipeline.report.when}` };
   }
 
