@@ -5,6 +5,7 @@
  * program can know (does that input exist?) is not in it.
  */
 import { z } from 'zod';
+import { weekdays } from '../core/active-hours.js';
 import { variablePattern } from '../core/condition.js';
 import { ShoalError } from '../core/errors.js';
 import { eventDefaults } from '../core/event.js';
@@ -67,6 +68,8 @@ export const pathsSchema = z.strictObject({
     .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
 });
 
+const time = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected });
+
 /** A day: what lasts longer is no event. */
 const span = z.int().min(0).max(86_400_000);
 
@@ -89,6 +92,24 @@ export const reportSchema = z.strictObject({
   update_every_ms: span
     .optional()
     .describe(`events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given`),
+  active: z
+    .strictObject({
+      days: z
+        .array(z.enum(weekdays))
+        .min(1)
+        .max(7)
+        .default([...weekdays])
+        .describe('days on which it begins'),
+      from: time(/^([01]\d|2[0-3]):[0-5]\d$/, '"00:00" .. "23:59"')
+        .default('00:00')
+        .describe('when it begins, by the clock of time_zone'),
+      to: time(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, '"00:00" .. "24:00"')
+        .default('24:00')
+        .describe('when it ends; of the next day where it is not after from'),
+      time_zone: z.string().min(1).max(64).describe('as in Europe/Berlin'),
+    })
+    .optional()
+    .describe('results are silent outside these hours; while the clock is not synchronized it is taken to be within them'),
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
 });
 

@@ -1,6 +1,7 @@
 /**
  * Pipelines and stages as the configuration resolved them: complete, named, frozen.
  */
+import type { ActiveHours } from './active-hours.js';
 import type { CaptureHeader, CaptureKind } from './capture.js';
 import type { EventRules } from './event.js';
 import { readableMediaTypes } from './sniff.js';
@@ -38,6 +39,8 @@ export interface PipelineSpec {
     readonly when?: string;
     /** Told as events instead of one by one, by these rules. */
     readonly events?: EventRules;
+    /** Outside these hours results are silent. */
+    readonly active?: ActiveHours;
     readonly trace: TraceDetail;
   };
   /** Names of the sinks that get its results. */
@@ -77,6 +80,7 @@ export interface ReportConfig {
   readonly off_after_ms?: number | undefined;
   readonly cooldown_ms?: number | undefined;
   readonly update_every_ms?: number | undefined;
+  readonly active?: ActiveHours | undefined;
   readonly trace: TraceDetail;
 }
 

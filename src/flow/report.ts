@@ -19,12 +19,12 @@ import type { Observation, Outcome, Trace } from '../core/result.js';
 import type { Watched } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
 
-/** Evaluates a pipeline's `report.when`; true where there is none. */
+/** Asks a pipeline's `report.when` and `report.active`: null for what is worth telling, else why it is not. */
 export type WorthTelling = (
   pipeline: PipelineSpec,
   observations: Readonly<Record<string, readonly Observation[]>>,
-  header: Pick<CaptureHeader, 'input'>,
-) => boolean;
+  header: Pick<CaptureHeader, 'input' | 'capturedAt' | 'clockSynced'>,
+) => string | null;
 
 export interface ReportContext {
   readonly device: string;
@@ -81,8 +81,8 @@ export class Reporter {
   #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Verdict {
     if (answer.state === 'failed') return { outcome: 'failed', reason: answer.error?.message ?? 'the engine gave no reason' };
     if (answer.state === 'late') return { outcome: 'late', reason: answer.error?.message ?? `over its budget of ${pipeline.budgetMs} ms` };
-    if (this.#context.worthTelling(pipeline, answer.observations, header)) return { outcome: 'published', reason: null };
-    return { outcome: 'silent', reason: `report.when is false: ${pipeline.report.when}` };
+    const reason = this.#context.worthTelling(pipeline, answer.observations, header);
+    return { outcome: reason === null ? 'published' : 'silent', reason };
   }
 
   #watched(header: CaptureHeader, pipeline: PipelineSpec, resultId: string, found: Seen): Watched {

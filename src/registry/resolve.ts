@@ -80,14 +80,19 @@ export function resolvePipelines(
 
 /** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */
 function resolveReport(config: PipelineConfig['report']): PipelineSpec['report'] {
-  const { trace, when, mode, on_after_ms, off_after_ms, cooldown_ms, update_every_ms } = config;
+  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms } = config;
   const events = {
     onAfterMs: on_after_ms ?? 0,
     offAfterMs: off_after_ms ?? eventDefaults.off_after_ms,
     cooldownMs: cooldown_ms ?? 0,
     updateEveryMs: update_every_ms ?? eventDefaults.update_every_ms,
   };
-  return { trace, ...(when === undefined ? {} : { when }), ...(mode === 'events' ? { events } : {}) };
+  return {
+    trace,
+    ...(when === undefined ? {} : { when }),
+    ...(mode === 'events' ? { events } : {}),
+    ...(active === undefined ? {} : { active }),
+  };
 }
 
 interface ResolvedStage extends VariantChoice {
