@@ -2,7 +2,7 @@
  * A capture: one thing an input saw, with the header that travels with it to the subscriber.
  *
  * Guarantees: the id and the header of a capture are made once, when an input claims it, and a replayable
- * input brings back the same header after a crash. Deliberately holds no decoded data: pixels and samples
+ * input brings back the same header after a crash, but for `monoMs`. Deliberately holds no decoded data: pixels and samples
  * exist only inside an engine.
  */
 

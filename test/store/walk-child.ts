@@ -1,5 +1,6 @@
 /** A process that commits the series of test/support/walk.ts from where its predecessor died, until it is killed. It tells each commit. */
 import { writeSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { storeOptions } from '../../src/store/options.js';
 import { SqliteStore } from '../../src/store/store.js';
 import { ManualClock } from '../support/settled.js';
@@ -18,6 +19,8 @@ for (let number = Math.max(0, next - 5); number < next; number++) await store.co
 while (next < Number(count)) {
   const window = Array.from({ length: Math.min(7, Number(count) - next) }, (_, i) => next + i);
   next += window.length;
+  // Slow enough for a kill to find it at work, whatever else the machine does.
+  await sleep(15);
   await Promise.all(
     window.map(async (number) => {
       await store.commit(walkSettled(number));
