@@ -19,6 +19,7 @@ import { runtimeVersion } from './engine/runtime-version.js';
 import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
+import { States, watchesOf } from './flow/states.js';
 import { compileWorthTelling } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { createTopics } from './mqtt/topics.js';
@@ -65,6 +66,7 @@ export class Daemon {
   #pins: Pins['models'] = {};
   #variants: RunningVariants | undefined;
   #engines: EnginePool | undefined;
+  #states: States | undefined;
   #schedule: Schedule | undefined;
   #http: HttpServer | undefined;
   #boot = 0;
@@ -149,6 +151,7 @@ export class Daemon {
     // What was settled or given back meanwhile is closed while there is a ledger to close it in.
     await this.#each('input', this.#inputs, (input) => input.stop());
     await Promise.all(this.#relays.map((relay) => relay.stop()));
+    this.#states?.stop();
     await this.#each('sink', this.#sinks, (sink) => sink.stop());
     await this.#each('connection', this.#connections, (connection) => connection.stop());
     await this.#http?.stop();
@@ -241,6 +244,9 @@ export class Daemon {
 
   async #startSinks(): Promise<void> {
     const { sinks, device } = this.#settings;
+    const states = new States(watchesOf(this.#pipelines, device.id, this.#loaded.configHash), this.#store, this.#part('flow', 'states'));
+    this.#states = states;
+    await states.start();
     for (const [name, settings] of Object.entries(sinks)) {
       const context = {
         ...this.#part('sink', name),
@@ -249,6 +255,7 @@ export class Daemon {
         info: () => this.#info(),
         models: () => this.#variants?.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
         vitals: () => this.#vitals(),
+        latest: states,
       };
       const sink = build<Sink>(parts.sinks, name, settings, context);
       this.#sinks.set(name, sink);
@@ -262,9 +269,10 @@ export class Daemon {
   async #startCorridor(): Promise<void> {
     if (this.#engines === undefined) return;
     const { device } = this.#settings;
-    const worthTelling = await compileWorthTelling(this.#pipelines, (pipeline, message) =>
-      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`),
-    );
+    const onTrouble = (pipeline: string, message: string) =>
+      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`);
+    const zones = Object.fromEntries(Object.entries(this.#settings.inputs).map(([name, input]) => [name, input.zones ?? {}]));
+    const worthTelling = await compileWorthTelling(this.#pipelines, onTrouble, zones);
     const context = { device: device.id, configHash: this.#loaded.configHash, worthTelling };
     const reporter = new Reporter(context);
     const { engines, store, pipelines } = { engines: this.#engines, store: this.#store, pipelines: this.#pipelines };

@@ -24,7 +24,7 @@ const observationsShown = 20;
 
 const outcomeSentences: Readonly<Record<Outcome, string>> = {
   published: 'It was published',
-  silent: 'It was kept silent: the stages ran, but there was nothing worth telling (report.when was false)',
+  silent: 'It was kept silent: the stages ran, but by itself it was not worth telling',
   abstained: 'It abstained: the models were not sure enough to say anything',
   late: 'It was late: over its budget_ms, so the remaining stages did not run',
   dropped: 'It was dropped before any model saw it',

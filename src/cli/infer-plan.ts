@@ -8,6 +8,7 @@ import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
 import { canRead, choicesOf, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
+import type { Zones } from '../core/zone.js';
 import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
@@ -33,6 +34,8 @@ export interface InferPlan {
   readonly engine: EngineOptions;
   readonly device: string;
   readonly configHash: string;
+  /** By input. */
+  readonly zones: Readonly<Record<string, Zones>>;
 }
 
 type Capture = Pick<CaptureHeader, 'kind' | 'mediaType'>;
@@ -62,6 +65,7 @@ export async function planInference(parts: Parts, options: InferOptions, capture
     engine: loaded?.settings.engine ?? parts.sections.engine.parse({}),
     device: loaded?.settings.device.id ?? 'local',
     configHash: loaded?.configHash ?? 'none',
+    zones: Object.fromEntries(Object.entries(loaded?.settings.inputs ?? {}).map(([name, { zones = {} }]) => [name, zones])),
   };
 }
 

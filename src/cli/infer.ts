@@ -57,7 +57,7 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const header = await look(file, surroundings);
   const unsupported = (reader: string) =>
     new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${header.mediaType} (told by its content); ${reader}`);
-  const { pipelines, models, engine, device, configHash } = await planInference(parts, options, header).catch((error: unknown) => {
+  const { pipelines, models, engine, device, configHash, zones } = await planInference(parts, options, header).catch((error: unknown) => {
     const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && !readableMediaTypes.has(header.mediaType);
     if (!nothingReadsIt || options.task !== undefined || options.pipeline !== undefined) throw error;
     throw unsupported(
@@ -71,7 +71,10 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const names = pipelines.map(({ name }) => name);
   const job = { header, content: { path: await realpath(file) }, pipelines: names, solo: true, hangMs };
   const answer = await runOnce({ options: engine, pipelines, models, surroundings }, job);
-  const worthTelling = await compileWorthTelling(pipelines, (pipeline, message) => surroundings.log.warn({ pipeline }, message));
+  const onTrouble = (pipeline: string, message: string) => surroundings.log.warn({ pipeline }, message);
+  // A file belongs to no input: the zones of all are looked at.
+  const here = Object.assign({}, ...Object.values(zones));
+  const worthTelling = await compileWorthTelling(pipelines, onTrouble, { ...zones, [header.input]: here });
   const { results } = new Reporter({ device, configHash, worthTelling }).answered(header, pipelines, answer, 0, 1);
   return results.map(({ record }) => record);
 }

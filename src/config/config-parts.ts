@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { Kind, Task } from '../core/contracts.js';
 import type { PipelineConfig } from '../core/pipeline.js';
+import type { Zones } from '../core/zone.js';
 
 /** A kind of input, sink or connection, as far as its options go. */
 export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'>;
@@ -34,6 +35,8 @@ export interface ConfigParts<Sections extends ConfigSections = ConfigSections> {
 export interface PartSettings {
   readonly type: string;
   readonly options: unknown;
+  /** Of an input that has any. */
+  readonly zones?: Zones;
 }
 
 export interface DeviceSettings {

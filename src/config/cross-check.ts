@@ -11,6 +11,7 @@ import { checkStages } from './check-stages.js';
 import type { PartSettings } from './config-parts.js';
 import type { Draft } from './draft.js';
 import { printable } from './problem.js';
+import { checkReport } from './report-check.js';
 
 interface Checked {
   readonly connections: Readonly<Record<string, PartSettings>>;
@@ -76,10 +77,17 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
     draft.add([...path, 'budget_ms'], `${budget} is above hang_ms (${hang}), the hard end`, 'lower one or raise the other');
   }
   const names = await checkStages(draft, path, asList(pipeline.stages));
+  checkReport(draft, [...path, 'report']);
   const when = draft.map([...path, 'report'])?.when;
-  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names });
+  const zones = zonesOf(draft, asList(pipeline.from));
+  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
   const { abstain } = pipeline;
   if (typeof abstain === 'string') await checkCondition(draft, [...path, 'abstain'], abstain, { names, decides: 'abstain' });
+}
+
+/** Names of the zones that any of these inputs has, as written. */
+function zonesOf(draft: Draft, inputs: readonly unknown[]): string[] {
+  return inputs.flatMap((input) => (typeof input === 'string' ? Object.keys(draft.map(['inputs', input, 'zones']) ?? {}) : []));
 }
 
 function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void {

@@ -5,10 +5,14 @@
  * program can know (does that input exist?) is not in it.
  */
 import { z } from 'zod';
+import { weekdays } from '../core/active-hours.js';
 import { variablePattern } from '../core/condition.js';
 import { ShoalError } from '../core/errors.js';
+import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
+import { reportModes } from '../core/pipeline.js';
+import { areaOf } from '../core/zone.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
 
 export interface JsonSchema {
@@ -65,13 +69,65 @@ export const pathsSchema = z.strictObject({
 });
 
 const condition = () => z.string().min(1).max(limits.conditionCharsMax);
+const time = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected });
+
+/** A day: what lasts longer is no event. */
+const span = z.int().min(0).max(86_400_000);
 
 export const reportSchema = z.strictObject({
   when: condition()
     .optional()
     .describe('CEL over the stages: a result for which it is false stays silent; without it every result is published'),
+  mode: z
+    .enum(reportModes)
+    .default('every')
+    .describe('tell every result that holds, or the events they amount to: a start, updates and an end with one id, and a retained state'),
+  on_after_ms: span.optional().describe('events: when must have held for this long before an event starts (ms); 0 if not given'),
+  off_after_ms: span
+    .optional()
+    .describe(`events: when must not have held for this long before an event ends (ms); ${eventDefaults.off_after_ms} if not given`),
+  cooldown_ms: span.optional().describe('events: for this long after an end none starts (ms); 0 if not given'),
+  update_every_ms: span
+    .optional()
+    .describe(`events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given`),
+  active: z
+    .strictObject({
+      days: z
+        .array(z.enum(weekdays))
+        .min(1)
+        .max(7)
+        .default([...weekdays])
+        .describe('days on which it begins'),
+      from: time(/^([01]\d|2[0-3]):[0-5]\d$/, '"00:00" .. "23:59"')
+        .default('00:00')
+        .describe('when it begins, by the clock of time_zone'),
+      to: time(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, '"00:00" .. "24:00"')
+        .default('24:00')
+        .describe('when it ends; of the next day where it is not after from'),
+      time_zone: z.string().min(1).max(64).describe('as in Europe/Berlin'),
+    })
+    .optional()
+    .describe('results are silent outside these hours; while the clock is not synchronized it is taken to be within them'),
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
 });
+
+const share = () => z.number().min(0).max(1);
+
+/** What every input can have, whatever its type. */
+export const zonesSchema = z
+  .record(
+    name(),
+    z
+      .array(z.tuple([share(), share()]))
+      .min(3)
+      .max(limits.zonePointsMax)
+      .refine((zone) => zone.length < 3 || areaOf(zone) > 1e-6, 'its points enclose nothing')
+      .describe('corners [x, y], in order'),
+  )
+  .refine((zones) => Object.keys(zones).length <= limits.zonesMax, `more than ${limits.zonesMax} zones`)
+  .describe(
+    "named polygons of 3 .. 32 corners, 0 .. 1 of the picture, x to the right, y down: in_zone(p.box, 'door') in conditions is true for what stands in one, by the bottom centre of its box",
+  );
 
 export const variantsSchema = z
   .enum(['pinned', 'auto'])
@@ -174,7 +230,7 @@ function makeConfigJsonSchema(parts: ConfigParts): JsonSchema {
       paths: { ...jsonSchemaOf(pathsSchema), description: 'where things are on this device' },
       connections: { ...namedMap(parts.connections.map(kindSchema), 64, 0), description: 'shared connections, by name' },
       sinks: { ...namedMap(parts.sinks.map(kindSchema), limits.sinksMax), description: 'where results go, by name' },
-      inputs: { ...namedMap(parts.inputs.map(kindSchema), limits.inputsMax), description: 'where captures come from, by name' },
+      inputs: { ...namedMap(parts.inputs.map(inputSchema), limits.inputsMax), description: 'where captures come from, by name' },
       pipelines: { ...namedMap([pipelineJson(parts)], limits.pipelinesMax), description: 'what looks at what, by name' },
       variants: jsonSchemaOf(variantsSchema),
       models: { description: 'where "shoal models add" fetches from', ...jsonSchemaOf(sections.models) },
@@ -205,6 +261,14 @@ function kindSchema(kind: ConfigKind): JsonSchema {
     { type: 'string', const: kind.type, description: 'what it is' },
     `type ${kind.type}`,
   );
+}
+
+function inputSchema(kind: ConfigKind): JsonSchema {
+  const json = kindSchema(kind);
+  if (json.properties && Object.hasOwn(json.properties, 'zones')) {
+    throw new ShoalError('SHOAL_INTERNAL', `the options of input ${kind.type} have a key "zones", which every input has`);
+  }
+  return { ...json, properties: { ...json.properties, zones: jsonSchemaOf(zonesSchema) } };
 }
 
 function discriminated(json: JsonSchema, key: string, property: JsonSchema, owner: string): JsonSchema {

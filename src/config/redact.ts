@@ -18,7 +18,9 @@ export function resolvedYaml(settings: Settings): string {
 /** Settings in the shape of the file: options beside `type` and `task`. */
 export function asWritten(settings: Settings): Record<string, unknown> {
   const flatten = (parts: Readonly<Record<string, PartSettings>>) =>
-    Object.fromEntries(Object.entries(parts).map(([name, { type, options }]) => [name, { type, ...(options as object) }]));
+    Object.fromEntries(
+      Object.entries(parts).map(([name, { type, options, ...common }]) => [name, { type, ...common, ...(options as object) }]),
+    );
   const pipelines = Object.entries(settings.pipelines).map(([name, pipeline]) => {
     const stages = pipeline.stages.map(({ options, ...stage }) => ({ ...stage, ...options }));
     return [name, { ...pipeline, stages }];

@@ -14,7 +14,7 @@ import type { TreeNode } from './config-tree.js';
 import { crossCheck } from './cross-check.js';
 import { Draft } from './draft.js';
 import { describe, suggestKey } from './explain-issue.js';
-import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema } from './json-schema.js';
+import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema, zonesSchema } from './json-schema.js';
 import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
 import { defaultName } from './stage-name.js';
@@ -120,7 +120,9 @@ function takeParts(
   max: number,
 ): Named<PartSettings> {
   const parts: Named<PartSettings> = {};
-  for (const [name, { type, ...options }] of entries(draft, section, max)) {
+  for (const [name, { type, ...rest }] of entries(draft, section, max)) {
+    const { zones: given, ...others } = rest;
+    const [zoned, options] = section === 'inputs' && given !== undefined ? [given, others] : [undefined, rest];
     const kind = kinds.find((candidate) => candidate.type === type);
     if (!kind) {
       complainOfChoice(
@@ -132,8 +134,9 @@ function takeParts(
       );
       continue;
     }
+    const zones = zoned === undefined ? undefined : draft.take(zonesSchema, [section, name, 'zones'], zoned);
     const parsed = draft.take(kind.options, [section, name], options);
-    if (parsed !== undefined) parts[name] = { type: kind.type, options: parsed };
+    if (parsed !== undefined) parts[name] = { type: kind.type, options: parsed, ...(zones === undefined ? {} : { zones }) };
   }
   return parts;
 }

@@ -2,7 +2,7 @@
  * A capture: one thing an input saw, with the header that travels with it to the subscriber.
  *
  * Guarantees: the id and the header of a capture are made once, when an input claims it, and a replayable
- * input brings back the same header after a crash. Deliberately holds no decoded data: pixels and samples
+ * input brings back the same header after a crash, but for `monoMs`. Deliberately holds no decoded data: pixels and samples
  * exist only inside an engine.
  */
 
@@ -26,6 +26,8 @@ export interface CaptureHeader {
   /** The order of captures is (boot, seq). `boot` counts the daemon's starts durably, `seq` counts claims within one. */
   readonly boot: number;
   readonly seq: number;
+  /** When it was captured, in ms on the running kernel's monotonic clock; absent for one taken up again after a restart. Never told to subscribers. */
+  readonly monoMs?: number;
 }
 
 /** Where an engine finds the encoded bytes: by value up to `limits.jobInlineBytesMax`, by path above. The path is private to the daemon. */

@@ -5,13 +5,14 @@
  * `matches()` does not exist (a regular expression could block the core for seconds). Evaluating never throws: what a condition
  * cannot answer (an observation without the field it asks for, an index beyond the end) is `false`, and the verdict says why.
  * A stage that did not run has no observations.
- * Deliberately knows only observations: no time, no state, no device.
+ * `in_zone(box, 'door')` asks where the capture's input has its zones. Deliberately knows only observations and zones: no time, no state.
  */
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { ShoalError } from './errors.js';
 import { limits } from './limits.js';
-import type { Observation } from './result.js';
+import type { Box as BoxFields, Observation } from './result.js';
 import { nearest } from './suggest.js';
+import { standsIn, type Zones } from './zone.js';
 
 export interface Verdict {
   readonly holds: boolean;
@@ -23,7 +24,8 @@ export interface Condition {
   readonly text: string;
   /** The stages it speaks of, in the order of the pipeline; none where it is always the same. */
   readonly stages: readonly string[];
-  evaluate(observations: Readonly<Record<string, readonly Observation[]>>): Verdict;
+  /** `zones` are those of the capture's input; in one that it does not have nothing stands. */
+  evaluate(observations: Readonly<Record<string, readonly Observation[]>>, zones?: Zones): Verdict;
 }
 
 /** A condition over the fields of one observation. */
@@ -117,28 +119,40 @@ interface Vocabulary {
   readonly variables: Readonly<Record<string, string>>;
   /** Of a word that is no variable: what is wrong, and what to do. */
   unknown(word: string): readonly [summary: string, hint: string];
+  /** Answers `in_zone`, where it may be asked. */
+  readonly inZone?: (box: BoxFields, name: string) => boolean;
 }
 
 /**
  * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
  * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. `later` are stages that have not run when
- * it is asked: they are refused by name. Rejects with a ConditionError.
+ * it is asked: they are refused by name. `zones` are the names that `in_zone` may be asked for. Rejects with a ConditionError.
  */
 export async function compileCondition(
   text: string,
   variables: Readonly<Record<string, 'list'>>,
-  { later = [] }: { readonly later?: readonly string[] } = {},
+  { later = [], zones = [] }: { readonly later?: readonly string[]; readonly zones?: readonly string[] } = {},
 ): Promise<Condition> {
   const names = Object.keys(variables);
+  let here: Zones = {};
   const parsed = await compile(text, {
     variables: Object.fromEntries(names.map((name) => [name, 'list<Observation>'])),
     unknown: (word) => unknownStage(word, names, later),
+    inZone: (box, name) => {
+      const zone = Object.hasOwn(here, name) ? here[name] : undefined;
+      return zone !== undefined && standsIn(zone, box);
+    },
   });
   const loops = inspect(parsed.ast, text);
+  checkZones(parsed.ast, text, zones);
   const itemsMax = loops > 1 ? limits.conditionNestedItemsMax : limits.observationsMax;
   const words = wordsIn(parsed.ast);
   const stages = names.filter((name) => words.has(name));
-  return { text, stages, evaluate: (observations) => evaluate(parsed, stages, observations, itemsMax) };
+  const answered: Condition['evaluate'] = (observations, at = {}) => {
+    here = at;
+    return evaluate(parsed, stages, observations, itemsMax);
+  };
+  return { text, stages, evaluate: answered };
 }
 
 /**
@@ -179,7 +193,7 @@ async function compile(text: string, vocabulary: Vocabulary): Promise<Parsed> {
   return parse(await makeEnvironment(vocabulary), text, vocabulary);
 }
 
-async function makeEnvironment({ variables }: Vocabulary): Promise<Environment> {
+async function makeEnvironment({ variables, inZone }: Vocabulary): Promise<Environment> {
   const { Environment } = await import('@marcbachmann/cel-js');
   const environment = new Environment({
     limits: {
@@ -206,6 +220,7 @@ async function makeEnvironment({ variables }: Vocabulary): Promise<Environment> 
     environment.registerOperator(`double ${operator} int: double`, mixed);
   }
   environment.registerOperator('int == double: bool', (a: bigint, b: number) => Number(a) === b);
+  if (inZone !== undefined) environment.registerFunction('in_zone(Box, string): bool', inZone);
   for (const [name, type] of Object.entries(variables)) environment.registerVariable(name, type);
   return environment;
 }
@@ -260,6 +275,24 @@ function inspect(node: ASTNode, text: string, depth = 0): number {
   let deepest = inside;
   for (const child of nodesIn(args)) deepest = Math.max(deepest, inspect(child, text, inside));
   return deepest;
+}
+
+/** Zones are named in the condition itself, so that a name that no input has is found when it is loaded. */
+function checkZones(node: ASTNode, text: string, zones: readonly string[]): void {
+  const { op, args, start } = node as unknown as { op: string; args: unknown; start: number };
+  if (op === 'call' && Array.isArray(args) && args[0] === 'in_zone') {
+    const [, zone] = nodesIn(args[1]) as unknown as { op: string; args: unknown; start: number }[];
+    const offset = zone?.start ?? start;
+    if (zone?.op !== 'value')
+      throw new ConditionError(text, offset, 'in_zone() needs the name of a zone', "write it out: in_zone(p.box, 'door')");
+    const name = String(zone.args);
+    if (!zones.includes(name)) {
+      const near = nearest(name, zones);
+      const hint = near !== null ? `did you mean ${near}?` : zones.length > 0 ? `zones: ${zones.slice(0, 8).join(', ')}` : 'give it zones';
+      throw new ConditionError(text, offset, `"${name.slice(0, 64)}" is no zone of the inputs`, hint);
+    }
+  }
+  for (const child of nodesIn(args)) checkZones(child, text, zones);
 }
 
 function nodesIn(args: unknown): ASTNode[] {

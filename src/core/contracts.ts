@@ -10,7 +10,9 @@ import type { EngineAnswer, EngineJob } from './job.js';
 import type { ModelFacts } from './model.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Observation, Outcome } from './result.js';
+import type { QuarantineRecord, ResultRecord, Settled } from './settled.js';
 import type { Tensors } from './tensor.js';
+import type { StateFeed, WatchKeeper } from './watch.js';
 import type { PixelNormalisation, SampleScore } from './workbench.js';
 
 // ---------------------------------------------------------------- surroundings
@@ -125,6 +127,9 @@ export interface Topics {
   result(pipeline: string, input: string): string;
   /** The same results, delayed by an absent sink. */
   backlog(pipeline: string, input: string): string;
+  event(pipeline: string, input: string): string;
+  /** Retained: the latest truth. */
+  state(pipeline: string, input: string): string;
   inputStatus(input: string): string;
 }
 
@@ -163,8 +168,9 @@ export type ConnectionKind<Options = unknown> = Kind<Options, ConnectionContext,
 /** `live` while fresh, `backlog` once delayed by an absent sink: its own topic, so that an old alarm never looks new (law 7). */
 export type Lane = 'live' | 'backlog';
 
-/** A result owed to one sink. */
+/** A result, or a message of an event, owed to one sink. */
 export interface Delivery {
+  readonly kind: 'result' | 'event';
   /** Commit sequence: the order of the lane. */
   readonly seq: number;
   readonly resultId: string;
@@ -199,42 +205,15 @@ export interface SinkContext extends Surroundings {
   models(): Readonly<Record<string, unknown>>;
   /** Numbers for the `health` message. */
   vitals(): Readonly<Record<string, unknown>>;
+  /** For the retained `state` messages. */
+  readonly latest: StateFeed;
 }
 
 export type SinkKind<Options = unknown> = Kind<Options, SinkContext, Sink>;
 
 // ---------------------------------------------------------------- store
 
-export interface ResultRecord {
-  readonly id: string;
-  readonly captureId: string;
-  readonly captureName: string;
-  readonly pipeline: string;
-  readonly input: string;
-  readonly outcome: Outcome;
-  readonly reason: string | null;
-  /** UTF-8 JSON of schema `shoal/result/1`. */
-  readonly payload: Uint8Array;
-  /** JSON of the full trace. */
-  readonly trace: string;
-}
-
-export interface QuarantineRecord {
-  readonly captureId: string;
-  readonly input: string;
-  readonly name: string;
-  readonly reason: string;
-}
-
-/** Everything one capture leaves behind: committed in one transaction. */
-export interface Settled {
-  readonly captureId: string;
-  readonly input: string;
-  /** Whether the input will close the claim later; only then is the id remembered beyond its results. */
-  readonly replayable: boolean;
-  readonly results: readonly { readonly record: ResultRecord; readonly sinks: readonly string[] }[];
-  readonly quarantine?: QuarantineRecord;
-}
+export type { QuarantineRecord, ResultRecord, Settled } from './settled.js';
 
 export interface StoredResult extends Omit<ResultRecord, 'payload' | 'trace'> {
   readonly seq: number;
@@ -247,7 +226,7 @@ export interface Explanation extends StoredResult {
   readonly deliveries: readonly { readonly sink: string; readonly state: 'owed' | 'delivered' | 'dead'; readonly reason: string | null }[];
 }
 
-export interface Store extends Ledger {
+export interface Store extends Ledger, WatchKeeper {
   /** Opens or creates the file; throws STORE_CORRUPT or STORE_UNAVAILABLE. Deliveries owed to sinks not named are buried, counted. */
   start(sinks: readonly string[]): Promise<{ readonly boot: number }>;
   /** Commits what is queued and closes the file. */

@@ -35,3 +35,8 @@ export function timeOfCaptureId(id: string): number {
 export function resultId(capture: string, pipeline: string): string {
   return createHash('sha256').update(`${capture}\n${pipeline}`).digest('base64url').replace(/^-+/, '').slice(0, 22);
 }
+
+/** An event's, of the capture that began it: a restart finds the same name for the same event. 22 characters, as a result's. */
+export function eventId(pipeline: string, input: string, firstCapture: string): string {
+  return resultId(`event\n${input}\n${firstCapture}`, pipeline);
+}

@@ -1,7 +1,9 @@
 /**
  * Pipelines and stages as the configuration resolved them: complete, named, frozen.
  */
+import type { ActiveHours } from './active-hours.js';
 import type { CaptureHeader, CaptureKind } from './capture.js';
+import type { EventRules } from './event.js';
 import { readableMediaTypes } from './sniff.js';
 
 export interface StageSpec {
@@ -65,6 +67,10 @@ export interface PipelineSpec {
   readonly report: {
     /** CEL over the stages' observations; the result is silent where it is false. */
     readonly when?: string;
+    /** Told as events instead of one by one, by these rules. */
+    readonly events?: EventRules;
+    /** Outside these hours results are silent. */
+    readonly active?: ActiveHours;
     readonly trace: TraceDetail;
   };
   /** Names of the sinks that get its results. */
@@ -89,12 +95,26 @@ export function readableBy(pipelines: readonly Pick<PipelineSpec, 'reads'>[]): s
 export interface PipelineConfig {
   readonly from: readonly string[];
   readonly stages: readonly StageConfig[];
-  readonly report: { readonly when?: string | undefined; readonly trace: TraceDetail };
+  readonly report: ReportConfig;
   readonly budget_ms?: number | undefined;
   readonly hang_ms?: number | undefined;
   readonly priority: number;
   readonly sinks?: readonly string[] | undefined;
   readonly abstain?: string | undefined;
+}
+
+/** `every` result that `when` holds for, or the `events` they amount to. */
+export const reportModes = ['every', 'events'] as const;
+
+export interface ReportConfig {
+  readonly when?: string | undefined;
+  readonly mode?: (typeof reportModes)[number] | undefined;
+  readonly on_after_ms?: number | undefined;
+  readonly off_after_ms?: number | undefined;
+  readonly cooldown_ms?: number | undefined;
+  readonly update_every_ms?: number | undefined;
+  readonly active?: ActiveHours | undefined;
+  readonly trace: TraceDetail;
 }
 
 export interface StageConfig {

@@ -24,10 +24,7 @@ export interface PayloadInput {
 
 /** UTF-8 JSON. */
 export function encodePayload(input: PayloadInput): Uint8Array {
-  const consumed = new Set(input.pipeline.stages.flatMap(eachOf));
-  const kept = Object.entries(input.observations)
-    .filter(([stage]) => !consumed.has(stage))
-    .map(([stage, list]) => [stage, list.map(rounded)] as const);
+  const kept = toldObservations(input.pipeline, input.observations).map(([stage, list]) => [stage, list.map(rounded)] as const);
   const total = kept.reduce((sum, [, list]) => sum + list.length, 0);
   for (let share = 1; ; share /= 2) {
     const cut = kept.map(([stage, list]) => [stage, list.slice(0, Math.floor(list.length * share))] as const);
@@ -38,6 +35,15 @@ export function encodePayload(input: PayloadInput): Uint8Array {
     const { pipeline } = input;
     return pipeline.report.trace === 'full' ? encodePayload({ ...input, pipeline: { ...pipeline, report: { trace: 'summary' } } }) : bytes;
   }
+}
+
+/** By stage, without those that only fed a later one. */
+export function toldObservations(
+  { stages }: PipelineSpec,
+  observations: PayloadInput['observations'],
+): readonly (readonly [string, readonly Observation[]])[] {
+  const consumed = new Set(stages.flatMap(eachOf));
+  return Object.entries(observations).filter(([stage]) => !consumed.has(stage));
 }
 
 function body(input: PayloadInput, observations: Record<string, Observation[]>, cut: number): Record<string, unknown> {

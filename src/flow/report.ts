@@ -2,19 +2,29 @@
  * What is worth telling: turns an engine's answer, or the lack of one, into an outcome and a record per pipeline.
  *
  * Guarantees: one record for each pipeline asked, whatever came back. Pure but for the conditions compiled at start.
- * Every outcome is kept; subscribers are told of published, abstained, late and failed, not of silent and dropped.
+ * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store).
+ * Of the others
+ * subscribers are told of published, abstained, late and failed, not of silent and dropped.
  */
 import type { CaptureHeader } from '../core/capture.js';
 import type { Settled } from '../core/contracts.js';
+import { ShoalError } from '../core/errors.js';
+import type { Sighting } from '../core/event.js';
 import { resultId } from '../core/id.js';
 import type { EngineAnswer, PipelineAnswer } from '../core/job.js';
+import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Observation, Outcome, Trace } from '../core/result.js';
-import { encodePayload } from './payload.js';
+import type { Watched } from '../core/watch.js';
+import { encodePayload, toldObservations } from './payload.js';
 
-/** Evaluates a pipeline's `report.when`; true where there is none. */
-export type WorthTelling = (pipeline: PipelineSpec, observations: Readonly<Record<string, readonly Observation[]>>) => boolean;
+/** Asks a pipeline's `report.when` and `report.active`: null for what is worth telling, else why it is not. */
+export type WorthTelling = (
+  pipeline: PipelineSpec,
+  observations: Readonly<Record<string, readonly Observation[]>>,
+  header: Pick<CaptureHeader, 'input' | 'capturedAt' | 'clockSynced'>,
+) => string | null;
 
 export interface ReportContext {
   readonly device: string;
@@ -27,10 +37,20 @@ export interface Reported {
   readonly outcomes: readonly SettledOutcome[];
 }
 
+interface Look {
+  readonly verdict: Verdict;
+  readonly observations: PipelineAnswer['observations'];
+  readonly trace: Trace;
+  /** For a pipeline told as events that could answer. */
+  readonly sighting?: Seen | null;
+}
+
 interface Verdict {
   readonly outcome: Outcome;
   readonly reason: string | null;
 }
+
+type Seen = Pick<Sighting, 'holds' | 'score' | 'labels'>;
 
 const told: ReadonlySet<Outcome> = new Set(['published', 'abstained', 'late', 'failed']);
 
@@ -48,7 +68,9 @@ export class Reporter {
       const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...abstain };
       if (found === undefined)
         return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
-      return { verdict: this.#judge(pipeline, found), observations: found.observations, trace };
+      const verdict = this.#judge(pipeline, found, header);
+      if (pipeline.report.events === undefined || found.state !== 'done') return { verdict, observations: found.observations, trace };
+      return { verdict: withheld(verdict), observations: found.observations, trace, sighting: seen(pipeline, found, verdict) };
     });
   }
 
@@ -57,22 +79,27 @@ export class Reporter {
     return this.#report(header, pipelines, () => ({ verdict: { outcome: 'failed', reason }, observations: {}, trace }));
   }
 
-  #judge(pipeline: PipelineSpec, answer: PipelineAnswer): Verdict {
+  #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Verdict {
     if (answer.state === 'failed') return { outcome: 'failed', reason: answer.error?.message ?? 'the engine gave no reason' };
     if (answer.state === 'late') return { outcome: 'late', reason: answer.error?.message ?? `over its budget of ${pipeline.budgetMs} ms` };
     if (answer.state === 'abstained') return { outcome: 'abstained', reason: `abstain is true: ${pipeline.abstain}` };
-    if (this.#context.worthTelling(pipeline, answer.observations)) return { outcome: 'published', reason: null };
-    return { outcome: 'silent', reason: `report.when is false: ${pipeline.report.when}` };
+    const reason = this.#context.worthTelling(pipeline, answer.observations, header);
+    return { outcome: reason === null ? 'published' : 'silent', reason };
   }
 
-  #report(
-    header: CaptureHeader,
-    pipelines: readonly PipelineSpec[],
-    look: (pipeline: PipelineSpec) => { verdict: Verdict; observations: PipelineAnswer['observations']; trace: Trace },
-  ): Reported {
+  #watched(header: CaptureHeader, pipeline: PipelineSpec, resultId: string, found: Seen): Watched {
+    const { device, configHash } = this.#context;
+    const { capturedAt, clockSynced, boot, seq, monoMs = null, id: captureId, input } = header;
+    const rules = pipeline.report.events;
+    if (rules === undefined) throw new ShoalError('SHOAL_INTERNAL', `the pipeline "${pipeline.name}" is not told as events`);
+    const watch = { pipeline: pipeline.name, input, rules, sinks: pipeline.sinks, device, configHash };
+    return { watch, sighting: { captureId, resultId, capturedAt, clockSynced, boot, seq, monoMs, ...found } };
+  }
+
+  #report(header: CaptureHeader, pipelines: readonly PipelineSpec[], look: (pipeline: PipelineSpec) => Look): Reported {
     const outcomes: SettledOutcome[] = [];
     const results = pipelines.map((pipeline) => {
-      const { verdict, observations, trace } = look(pipeline);
+      const { verdict, observations, trace, sighting = null } = look(pipeline);
       const id = resultId(header.id, pipeline.name);
       outcomes.push({ pipeline: pipeline.name, outcome: verdict.outcome, ...(verdict.reason === null ? {} : { reason: verdict.reason }) });
       const payload = encodePayload({ id, header, pipeline, observations, trace, ...this.#context, ...verdict });
@@ -86,8 +113,21 @@ export class Reporter {
         trace: JSON.stringify(trace),
         ...verdict,
       };
-      return { record, sinks: told.has(verdict.outcome) ? pipeline.sinks : [] };
+      const watched = sighting === null ? {} : { watched: this.#watched(header, pipeline, id, sighting) };
+      return { record, sinks: told.has(verdict.outcome) ? pipeline.sinks : [], ...watched };
     });
     return { results, outcomes };
   }
+}
+
+/** The result is kept, and what it amounts to is told. */
+function withheld(verdict: Verdict): Verdict {
+  return verdict.outcome === 'published' ? { outcome: 'silent', reason: 'it is told as part of an event (report.mode: events)' } : verdict;
+}
+
+function seen(pipeline: PipelineSpec, { observations }: PipelineAnswer, verdict: Verdict): Seen {
+  const told = toldObservations(pipeline, observations).flatMap(([, list]) => list);
+  const score = told.reduce<number | null>((best, observation) => Math.max(best ?? 0, observation.score), null);
+  const labels = [...new Set(told.flatMap(({ label }) => (label === undefined ? [] : [label])))];
+  return { holds: verdict.outcome === 'published', score, labels: labels.slice(0, limits.eventLabelsMax) };
 }

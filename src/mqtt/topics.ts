@@ -21,6 +21,8 @@ export function createTopics(prefix: string, device: string): Topics {
     models: `${base}/models`,
     result: (pipeline, input) => `${base}/result/${level('pipeline', pipeline)}/${level('input', input)}`,
     backlog: (pipeline, input) => `${base}/backlog/${level('pipeline', pipeline)}/${level('input', input)}`,
+    event: (pipeline, input) => `${base}/event/${level('pipeline', pipeline)}/${level('input', input)}`,
+    state: (pipeline, input) => `${base}/state/${level('pipeline', pipeline)}/${level('input', input)}`,
     inputStatus: (input) => `${base}/input/${level('input', input)}/status`,
   };
 }

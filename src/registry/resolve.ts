@@ -6,6 +6,7 @@
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
+import { eventDefaults } from '../core/event.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
 import { eachOf, type ModelChoice, type PipelineConfig, type PipelineSpec, type StageConfig, type StageSpec } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
@@ -70,13 +71,30 @@ export function resolvePipelines(
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
       priority: config.priority,
-      report: { trace: config.report.trace, ...(config.report.when === undefined ? {} : { when: config.report.when }) },
+      report: resolveReport(config.report),
       sinks: config.sinks ?? defaults.sinks,
       ...(config.abstain === undefined ? {} : { abstain: config.abstain }),
     });
     for (const stage of stages) for (const run of stage?.runs ?? []) addRun(runs, name, run);
   }
   return { pipelines, runs, problems };
+}
+
+/** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */
+function resolveReport(config: PipelineConfig['report']): PipelineSpec['report'] {
+  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms } = config;
+  const events = {
+    onAfterMs: on_after_ms ?? 0,
+    offAfterMs: off_after_ms ?? eventDefaults.off_after_ms,
+    cooldownMs: cooldown_ms ?? 0,
+    updateEveryMs: update_every_ms ?? eventDefaults.update_every_ms,
+  };
+  return {
+    trace,
+    ...(when === undefined ? {} : { when }),
+    ...(mode === 'events' ? { events } : {}),
+    ...(active === undefined ? {} : { active }),
+  };
 }
 
 interface ModelRun extends VariantChoice {

@@ -1,5 +1,5 @@
 /**
- * The file sink: every result as one line of JSON in a file (NDJSON), rotated by size.
+ * The file sink: every result and message of an event as one line of JSON in a file (NDJSON), rotated by size.
  *
  * Guarantees: acknowledged means on disk; lines stand in the order of the deliveries; what waits together is written and
  * synced together. While the file cannot be written (disk full, folder missing) everything handed over is rejected with

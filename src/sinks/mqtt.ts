@@ -1,8 +1,8 @@
 /**
  * Deliveries to subscribers of an MQTT broker.
  *
- * Guarantees: QoS 1, never retained, the stored bytes as they are; fresh results and delayed ones on topics of their own; a
- * redelivery is said in a user property where MQTT 5 is spoken. Publishes what the device is and can do (`info` and `models`,
+ * Guarantees: QoS 1, never retained, the stored bytes as they are; fresh results, messages of events and what was delayed on topics
+ * of their own; a redelivery is said in a user property where MQTT 5 is spoken. The state of events is retained (mqtt-states.ts). Publishes what the device is and can do (`info` and `models`,
  * retained, on each connect) and how it does (`health`, each minute) beside them. Order, retries and their counting are the relay's.
  */
 import { z } from 'zod';
@@ -10,6 +10,7 @@ import type { Connection, Delivery, Sink, SinkContext, SinkKind, Topics } from '
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { topicPrefixPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
+import { RetainedStates } from './mqtt-states.js';
 
 export const mqttSinkOptions = z.strictObject({
   connection: z.string().min(1).max(64).describe('name of the connection to publish on'),
@@ -38,6 +39,7 @@ class MqttSink implements Sink {
   #connection: Connection | null = null;
   #topics: Topics | null = null;
   #unwatch: (() => void) | null = null;
+  #states: RetainedStates | null = null;
   #timer: NodeJS.Timeout | null = null;
 
   constructor(name: string, options: MqttSinkOptions, context: SinkContext) {
@@ -60,10 +62,12 @@ class MqttSink implements Sink {
     const connection = this.#context.connection(this.#options.connection);
     this.#topics = connection.topics(this.#options.topic_prefix);
     this.#connection = connection;
+    this.#states = new RetainedStates(this.#name, connection, this.#topics, this.#context);
     this.#unwatch = connection.watch((connected) => {
       if (connected) this.#introduce();
       this.#tell(connected);
     });
+    this.#states.start();
     this.#timer = setInterval(() => void this.#sayHealth(), limits.mqttHealthMs);
     this.#timer.unref();
     return Promise.resolve();
@@ -73,6 +77,7 @@ class MqttSink implements Sink {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#unwatch?.();
     this.#unwatch = null;
+    this.#states?.stop();
     this.#connection = null;
     this.#tell(false);
     return Promise.resolve();
@@ -85,9 +90,9 @@ class MqttSink implements Sink {
   }
 
   async deliver(delivery: Delivery): Promise<void> {
-    const { pipeline, input, lane, payload, redelivery } = delivery;
+    const { kind, pipeline, input, lane, payload, redelivery } = delivery;
     if (this.#connection === null || this.#topics === null) throw new ShoalError('DELIVERY_RETRY', `the sink ${this.#name} is stopped`);
-    await this.#connection.publish(this.#topics[lane === 'live' ? 'result' : 'backlog'](pipeline, input), payload, {
+    await this.#connection.publish(this.#topics[lane === 'live' ? kind : 'backlog'](pipeline, input), payload, {
       qos: 1,
       retain: false,
       contentType,
@@ -99,10 +104,11 @@ class MqttSink implements Sink {
     for (const watcher of [...this.#watchers]) watcher(ready);
   }
 
-  /** Both are on their way before any result is. */
+  /** They are on their way before any result is. */
   #introduce(): void {
     void this.#retain('info', this.#context.info());
     void this.#retain('models', this.#context.models());
+    this.#states?.sayAll();
   }
 
   async #retain(topic: 'info' | 'models', message: Readonly<Record<string, unknown>>): Promise<void> {

@@ -135,6 +135,7 @@ export class Committer {
     const seconds = (performance.now() - beganMs) / 1000;
     const bytes = Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true }));
     this.#context.emit({ event: 'committed', writes: batch.length, seconds, deliveries: effects.deliveries, bytes });
+    if (effects.changes.length > 0) this.#context.emit({ event: 'watches', changes: effects.changes });
   }
 
   /** Whether the failed transaction is on disk is unknown; ids make the repetition after the restart harmless. */

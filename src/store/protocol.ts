@@ -7,6 +7,7 @@ import type { Delivery, Explanation, Lane, QuarantineRecord, Settled, StoredResu
 import type { ErrorCode } from '../core/errors.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
+import type { Watch, WatchChange } from '../core/watch.js';
 import type { StoreOptions } from './options.js';
 
 export interface Now {
@@ -55,6 +56,11 @@ export interface WriteCalls {
   acknowledge: { args: { readonly sink: string; readonly seqs: readonly number[] }; answer: null };
   bury: { args: { readonly sink: string; readonly seq: number; readonly reason: string }; answer: null };
   close: { args: { readonly captureIds: readonly string[] }; answer: null };
+  /** `sinks`: those of the configuration. */
+  lapse: {
+    args: { readonly watches: readonly Watch[]; readonly sinks: readonly string[]; readonly sinceMs: number; readonly now: Now };
+    answer: null;
+  };
 }
 
 /** Calls that are answered at once, from what is committed. */
@@ -71,6 +77,7 @@ export interface DirectCalls {
   explain: { args: { readonly resultId: string }; answer: Explanation | null };
   quarantined: { args: null; answer: readonly Quarantined[] };
   backlog: { args: null; answer: Backlog };
+  watchStates: { args: null; answer: readonly WatchChange[] };
 }
 
 export type Calls = WriteCalls & DirectCalls;
@@ -93,6 +100,7 @@ export type DropReason = 'quota' | 'dead_quota' | 'dead_age' | 'claims' | 'quara
 
 export type StoreEvent =
   | { readonly event: 'committed'; readonly writes: number; readonly seconds: number; readonly deliveries: boolean; readonly bytes: number }
+  | { readonly event: 'watches'; readonly changes: readonly WatchChange[] }
   /** Deliveries given up by retention (`sink` is empty for claims and quarantine rows). */
   | { readonly event: 'dropped'; readonly reason: DropReason; readonly sink: string; readonly count: number }
   /** Results that ended their stay. */

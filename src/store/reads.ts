@@ -11,12 +11,15 @@ import type { Database } from 'better-sqlite3';
 import type { Delivery, Explanation, StoredResult } from '../core/contracts.js';
 import { limits } from '../core/limits.js';
 import type { Outcome } from '../core/result.js';
+import type { WatchChange } from '../core/watch.js';
 import type { Boots } from './boots.js';
 import type { Fresh } from './fresh.js';
 import type { DirectCalls, Quarantined, ResultFilter, ResultPage } from './protocol.js';
 import { deadState, owedState } from './schema.js';
+import { readKept } from './watch-rows.js';
 
 interface OwedRow {
+  kind: Delivery['kind'];
   seq: number;
   id: string;
   pipeline: string;
@@ -61,6 +64,7 @@ export class Reads {
     if (after === Number.POSITIVE_INFINITY) return [];
     const rows = this.#statements.owed.all(query.sink, after, before, Math.min(query.limit, limits.relayBatch));
     return rows.map((row) => ({
+      kind: row.kind,
       seq: row.seq,
       resultId: row.id,
       pipeline: row.pipeline,
@@ -104,6 +108,13 @@ export class Reads {
     });
   }
 
+  watchStates(): readonly WatchChange[] {
+    return this.#statements.watches.all().flatMap(({ pipeline, input, json }) => {
+      const kept = readKept(json);
+      return kept === null ? [] : [{ pipeline, input, state: kept.state, phases: [] }];
+    });
+  }
+
   quarantined(): readonly Quarantined[] {
     return this.#statements.quarantined.all().map((row) => ({
       captureId: row.capture_id,
@@ -139,21 +150,22 @@ function prepare(db: Database) {
   const columns = 'seq, id, pipeline, input, outcome, reason, capture_id, capture_name, wall_ms';
   return {
     owed: db.prepare<[string, number, number, number], OwedRow>(
-      `SELECT r.seq, r.id, r.pipeline, r.input, r.payload, r.boot FROM deliveries d JOIN results r ON r.seq = d.seq
+      `SELECT r.kind, r.seq, r.id, r.pipeline, r.input, r.payload, r.boot FROM deliveries d JOIN results r ON r.seq = d.seq
        WHERE d.sink = ? AND d.state = ${owedState} AND d.seq > ? AND d.seq < ? ORDER BY d.seq LIMIT ?`,
     ),
     span: db.prepare<[], { oldest: number | null; newest: number | null }>(
       'SELECT (SELECT min(seq) FROM results) AS oldest, (SELECT max(seq) FROM results) AS newest',
     ),
     page: db.prepare<[ResultFilter & { beforeSeq: number; from: number }], ResultRow>(
-      `SELECT ${columns} FROM results WHERE seq < @beforeSeq AND seq >= @from AND (@pipeline IS NULL OR pipeline = @pipeline)
+      `SELECT ${columns} FROM results WHERE seq < @beforeSeq AND seq >= @from AND kind = 'result' AND (@pipeline IS NULL OR pipeline = @pipeline)
        AND (@input IS NULL OR input = @input) AND (@outcome IS NULL OR outcome = @outcome) ORDER BY seq DESC LIMIT @limit`,
     ),
-    full: db.prepare<[string], FullRow>(`SELECT ${columns}, sinks, payload, trace FROM results WHERE id = ?`),
+    full: db.prepare<[string], FullRow>(`SELECT ${columns}, sinks, payload, trace FROM results WHERE id = ? AND kind = 'result'`),
     owes: db.prepare<[string, number]>(`SELECT 1 FROM deliveries WHERE sink = ? AND state = ${owedState} AND seq = ?`),
     dead: db.prepare<[string, number], { reason: string | null }>(
       `SELECT reason FROM deliveries WHERE sink = ? AND state = ${deadState} AND seq = ?`,
     ),
+    watches: db.prepare<[], { pipeline: string; input: string; json: string }>('SELECT pipeline, input, json FROM report_state'),
     claimed: db.prepare<[string], { outcomes: string }>('SELECT outcomes FROM claims WHERE capture_id = ?'),
     quarantined: db.prepare<[], { capture_id: string; input: string; name: string; reason: string; wall_ms: number }>(
       `SELECT capture_id, input, name, reason, wall_ms FROM quarantine ORDER BY number DESC LIMIT ${limits.quarantineRowsMax}`,

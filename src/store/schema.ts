@@ -7,6 +7,8 @@
  * - `deliveries` holds what is owed (state 0) or dead (state 1). A row vanishes on its acknowledgement: delivered means
  *   that `results.sinks` names the sink and no row is left. The key begins with the state so that a drain reads no dead rows.
  * - `claims.outcomes` (JSON) tells an input that died before its receipt what became of a capture; its rows age like results.
+ * - `results.kind` is `result`, or `event` for a message of an event: both are bytes owed to sinks in one order.
+ * - `report_state.json` is what is remembered of a pipeline on an input between captures (store/watch-rows.ts).
  * - `boots.wall_offset_ms` is wall minus monotonic time as last seen synchronized in that start: it dates its rows afterwards.
  */
 import type { Database } from 'better-sqlite3';
@@ -80,6 +82,9 @@ export const migrations: readonly string[] = [
   ALTER TABLE claims ADD COLUMN outcomes TEXT NOT NULL DEFAULT '[{"pipeline":"all","outcome":"published"}]';
   ALTER TABLE claims ADD COLUMN boot INTEGER NOT NULL DEFAULT 0;
   ALTER TABLE claims ADD COLUMN mono_ms REAL NOT NULL DEFAULT 0;
+  `,
+  `
+  ALTER TABLE results ADD COLUMN kind TEXT NOT NULL DEFAULT 'result';
   `,
 ];
 

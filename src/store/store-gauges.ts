@@ -35,7 +35,7 @@ export class StoreGauges {
     health.set('store', this.#degraded === undefined ? 'ok' : 'degraded', this.#degraded);
   }
 
-  count(event: Exclude<StoreEvent, { event: 'lost' }>): void {
+  count(event: Exclude<StoreEvent, { event: 'lost' | 'watches' }>): void {
     if (event.event === 'committed') {
       this.#metrics.commits.observe(event.seconds);
       this.#metrics.writes.inc({}, event.writes);

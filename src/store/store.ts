@@ -11,6 +11,7 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
+import type { Watch, WatchChange } from '../core/watch.js';
 import { Line } from './line.js';
 import type { StoreOptions } from './options.js';
 import type { Backlog, Now, Quarantined, StartReport, StoreEvent } from './protocol.js';
@@ -31,6 +32,8 @@ export class SqliteStore implements Store {
   readonly #gauges: StoreGauges;
   readonly #onLost: (error: ShoalError) => void;
   readonly #watchers = new Set<() => void>();
+  readonly #stateWatchers = new Set<(changes: readonly WatchChange[]) => void>();
+  #sinks: readonly string[] = [];
   #line: Line | null = null;
   #tending: NodeJS.Timeout | null = null;
   #looking: NodeJS.Timeout | undefined;
@@ -57,6 +60,7 @@ export class SqliteStore implements Store {
     this.#surroundings.health.set('store', 'starting');
     const line = new Line({ path: this.#path, options: this.#options }, (event) => this.#receive(event));
     this.#line = line;
+    this.#sinks = sinks;
     try {
       const report = await line.call('start', { sinks, now: this.#now() });
       this.#report = report;
@@ -147,6 +151,19 @@ export class SqliteStore implements Store {
     return () => this.#watchers.delete(onCommit);
   }
 
+  async lapse(watches: readonly Watch[], sinceMs: number): Promise<void> {
+    await this.#write(this.#open().call('lapse', { watches, sinks: this.#sinks, sinceMs, now: this.#now() }));
+  }
+
+  async watchStates(): Promise<readonly WatchChange[]> {
+    return this.#open().call('watchStates', null);
+  }
+
+  onWatchChange(onChange: (changes: readonly WatchChange[]) => void): () => void {
+    this.#stateWatchers.add(onChange);
+    return () => this.#stateWatchers.delete(onChange);
+  }
+
   /** Ages and bounds what is stored, as the timer does each minute; resolves when done. */
   async tend(): Promise<void> {
     await this.#open().call('tend', { now: this.#now() });
@@ -189,6 +206,7 @@ export class SqliteStore implements Store {
 
   #receive(event: StoreEvent): void {
     if (event.event === 'lost') this.#lose(new ShoalError(event.error.code, event.error.message));
+    else if (event.event === 'watches') for (const watcher of this.#stateWatchers) watcher(event.changes);
     else this.#gauges.count(event);
     if (event.event === 'committed' && event.deliveries) for (const watcher of this.#watchers) watcher();
   }
@@ -211,5 +229,6 @@ export class SqliteStore implements Store {
     await Promise.race([line.call('stop', null).catch(() => null), late]);
     await Promise.race([line.gone, late]);
     this.#watchers.clear();
+    this.#stateWatchers.clear();
   }
 }

@@ -11,7 +11,7 @@ import { Committer, flat, isFatal } from './committer.js';
 import { Counts } from './counts.js';
 import { Fresh } from './fresh.js';
 import { clearSuspect, isDamage, markSuspect, type Opened, openFile, readPragmas } from './open.js';
-import type { DirectRequest, Reply, Request, StartReport, ThreadData } from './protocol.js';
+import type { DirectRequest, Reply, Request, StartReport, ThreadData, WriteRequest } from './protocol.js';
 import { Reads } from './reads.js';
 import { Retention } from './retention.js';
 import { deadState, owedState } from './schema.js';
@@ -35,7 +35,7 @@ class StoreThread {
       }
       const parts = this.#parts;
       if (parts === null) throw new ShoalError('STORE_UNAVAILABLE', 'the store is closed');
-      if (request.call === 'commit' || request.call === 'acknowledge' || request.call === 'bury' || request.call === 'close') {
+      if (isWrite(request)) {
         parts.committer.enqueue(request);
         return;
       }
@@ -63,6 +63,8 @@ class StoreThread {
         return parts.reads.quarantined();
       case 'backlog':
         return parts.counts.all();
+      case 'watchStates':
+        return parts.reads.watchStates();
       case 'tend':
         parts.retention.tend(request.args.now);
         return null;
@@ -149,6 +151,12 @@ class StoreThread {
   #reply(reply: Reply): void {
     this.#port.postMessage(reply);
   }
+}
+
+const writes: ReadonlySet<Request['call']> = new Set<WriteRequest['call']>(['commit', 'acknowledge', 'bury', 'close', 'lapse']);
+
+function isWrite(request: Request): request is WriteRequest {
+  return writes.has(request.call);
 }
 
 /** Buries what is owed to sinks that are not configured any more; answers how many, by sink. */

@@ -98,7 +98,7 @@ test('a good configuration is complete: every default is filled in', async (t) =
   t.same(settings.pipelines.voices, {
     from: ['inbox'],
     stages: [{ task: 'detect-speech', as: 'speech', options: { silence_ms: 100 } }],
-    report: { trace: 'summary' },
+    report: { mode: 'every', trace: 'summary' },
     priority: 2,
     sinks: ['lan', 'disk'],
   });

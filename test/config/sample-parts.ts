@@ -20,10 +20,6 @@ export const sampleParts = {
       options: z.strictObject({
         device: z.string().min(1).describe('video device'),
         rate_hz: z.number().min(0.1).max(60).default(5).describe('captures a second (Hz)'),
-        zones: z
-          .record(z.string(), z.array(z.tuple([score(), score()])).min(3))
-          .default({})
-          .describe('named polygons, 0..1'),
       }),
     },
   ],

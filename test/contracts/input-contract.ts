@@ -181,7 +181,11 @@ export function replayableInputContract(t: Test, make: (t: Test) => Promise<Inpu
     const input = rig.create(again, 2);
     await input.start(after.offer);
     await until('the four unsettled and two new are offered', () => after.offered.length === 6);
-    const old = [0, 2, 3, 4].map((index) => before.at(index).capture.header);
+    // Its place on the monotonic clock is not kept.
+    const old = [0, 2, 3, 4].map((index) => {
+      const { monoMs: _, ...header } = before.at(index).capture.header;
+      return header;
+    });
     t.same(
       after.offered.slice(0, 4).map(({ capture }) => capture.header),
       old,

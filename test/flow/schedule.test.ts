@@ -17,7 +17,7 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
   await store.start([]);
   await store.stop();
   const engines = new EnginePool({ options: engineOptions.parse({}), pipelines: [], models: [], surroundings: around });
-  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: () => true });
+  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: () => null });
   const schedule = new Schedule({ ...around, pipelines: [], engines, store, reporter });
   schedule.start();
   const header = { id: 'c1', input: 'inbox', name: 'a.png', kind: 'image', mediaType: 'image/png', bytes: 1 } as const;

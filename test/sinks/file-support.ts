@@ -4,7 +4,16 @@ import { testSurroundings } from '../support/surroundings.js';
 
 export function delivery(number: number, text = 'x'.repeat((number * 7919) % 2000)): Delivery {
   const payload = Buffer.from(JSON.stringify({ number, text }));
-  return { seq: number, resultId: `r${number}`, pipeline: 'signs', input: 'inbox', lane: 'live', payload, redelivery: false };
+  return {
+    kind: 'result',
+    seq: number,
+    resultId: `r${number}`,
+    pipeline: 'signs',
+    input: 'inbox',
+    lane: 'live',
+    payload,
+    redelivery: false,
+  };
 }
 
 export function sinkContext(around = testSurroundings()): SinkContext {
@@ -17,5 +26,6 @@ export function sinkContext(around = testSurroundings()): SinkContext {
     info: () => ({}),
     models: () => ({}),
     vitals: () => ({}),
+    latest: { all: () => [], watch: () => () => {} },
   };
 }

@@ -35,6 +35,7 @@ async function corridor(t: Test, url: string, more: { protocol?: '3.1.1' | '5'; 
     info: () => ({ version: '0.1.0', config_hash: 'abc' }),
     models: () => ({ schema: 'shoal/models/1', models: [] }),
     vitals: () => ({ queue: 3 }),
+    latest: { all: () => [], watch: () => () => {} },
   });
   await connection.start();
   await sink.start();

@@ -73,6 +73,6 @@ export function deliveriesOf(count: number, bytes = 300, pipeline = 'signs', inp
   return Array.from({ length: count }, (_, i) => {
     const resultId = `result-${String(i).padStart(5, '0')}`;
     const payload = Buffer.from(JSON.stringify({ schema: 'shoal/result/1', id: resultId, seq: i, fill: 'é'.repeat(bytes / 2) }));
-    return { seq: i + 1, resultId, pipeline, input, lane: 'live', payload, redelivery: false } as const;
+    return { kind: 'result', seq: i + 1, resultId, pipeline, input, lane: 'live', payload, redelivery: false } as const;
   });
 }

@@ -90,7 +90,8 @@ export class Claimer {
     const path = this.#places.at('work', Buffer.from(formatClaimName(claim)));
     const opened = await openClaimed(path, this.#options);
     if (opened === null) return null;
-    if (typeof opened !== 'string') return new FolderCapture(this.#places, this.#input, claim, opened, recovered);
+    if (typeof opened !== 'string')
+      return new FolderCapture(this.#places, this.#input, claim, opened, recovered, this.#context.clock.monoMs());
     await this.refuse(path, claim.original, opened, claim.id);
     return null;
   }

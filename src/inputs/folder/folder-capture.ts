@@ -25,7 +25,7 @@ export class FolderCapture implements Capture, Claim {
   readonly #stat: Stats;
   #name: ClaimName;
 
-  constructor(places: Places, input: string, name: ClaimName, opened: Opened, recovered: boolean) {
+  constructor(places: Places, input: string, name: ClaimName, opened: Opened, recovered: boolean, monoMs: number) {
     this.#places = places;
     this.#name = name;
     this.#stat = opened.stat;
@@ -42,6 +42,8 @@ export class FolderCapture implements Capture, Claim {
       clockSynced: name.clockSynced,
       boot: name.boot,
       seq: name.seq,
+      // Of one taken up again only the wall time is known.
+      ...(recovered ? {} : { monoMs }),
     };
   }
 

@@ -1,0 +1,82 @@
+/**
+ * A person who walks in, stands, is hidden for a moment and leaves, as a sequence of observations: what a pipeline says of 60 s at 5 Hz.
+ */
+import type { CaptureHeader } from '../../src/core/capture.js';
+import type { Settled, Store } from '../../src/core/contracts.js';
+import type { EventRules, Sighting } from '../../src/core/event.js';
+import { resultId } from '../../src/core/id.js';
+import type { EngineAnswer } from '../../src/core/job.js';
+import type { PipelineSpec } from '../../src/core/pipeline.js';
+import type { Observation } from '../../src/core/result.js';
+import type { Watch } from '../../src/core/watch.js';
+import { record } from './settled.js';
+
+export const everyMs = 200;
+export const walkRules: EventRules = { onAfterMs: 400, offAfterMs: 3000, cooldownMs: 1000, updateEveryMs: 10_000 };
+
+/** What is seen at so many seconds: nobody, or a score. */
+export function scoreAt(second: number): number | null {
+  if (second < 8 || second >= 50 || (second >= 30 && second < 31)) return null;
+  return 0.6 + 0.3 * Math.sin(second / 7) ** 2;
+}
+
+export const doors: PipelineSpec = {
+  name: 'doors',
+  from: ['cam'],
+  reads: ['image'],
+  stages: [{ as: 'faces', task: 'detect-faces', model: 'm@1', variant: 'fp32', options: {} }],
+  budgetMs: null,
+  hangMs: 30_000,
+  priority: 5,
+  report: { when: 'faces.size() > 0', events: walkRules, trace: 'none' },
+  sinks: ['lan'],
+};
+
+export const doorsWatch: Watch = { pipeline: 'doors', input: 'cam', rules: walkRules, sinks: ['lan'], device: 'dock-7', configHash: 'abc' };
+
+export function walkHeader(number: number, boot: number, monoMs: number): CaptureHeader {
+  return {
+    id: `c${String(number).padStart(5, '0')}`,
+    input: 'cam',
+    name: `${number}.png`,
+    kind: 'image',
+    mediaType: 'image/png',
+    bytes: 1,
+    capturedAt: new Date(Date.UTC(2026, 0, 1) + number * everyMs).toISOString(),
+    clockSynced: true,
+    boot,
+    seq: number + 1,
+    monoMs,
+  };
+}
+
+export function walkAnswer(score: number | null): EngineAnswer {
+  const faces: Observation[] = score === null ? [] : [{ score, label: 'person', box: { x_min: 0.4, y_min: 0.2, x_max: 0.6, y_max: 0.9 } }];
+  return { pipelines: [{ pipeline: 'doors', state: 'done', observations: { faces }, stages: [] }], decodeMs: 1, totalMs: 2 };
+}
+
+/** The same series once a second and for ever, as the corridor would hand it to the store. */
+export function walkSighting(number: number): Sighting {
+  const score = scoreAt(number % 60);
+  const { id: captureId, capturedAt, clockSynced, boot, seq } = walkHeader(number, 1, 0);
+  const mark = { captureId, resultId: resultId(captureId, 'doors'), capturedAt, clockSynced, boot, seq };
+  return { ...mark, monoMs: number * 1000, holds: score !== null, score, labels: [] };
+}
+
+export function walkSettled(number: number): Settled {
+  const sighting = walkSighting(number);
+  const results = [{ record: record(sighting.captureId, 'doors', { input: 'cam' }), sinks: [], watched: { watch: doorsWatch, sighting } }];
+  return { captureId: sighting.captureId, input: 'cam', replayable: false, results };
+}
+
+/** Every message of an event that is owed to a sink, in order. */
+export async function eventsOwed(store: Store, sink = 'lan'): Promise<Record<string, unknown>[]> {
+  const messages: Record<string, unknown>[] = [];
+  for (let after = 0; ; ) {
+    const page = await store.owed(sink, after, 128);
+    const last = page.at(-1);
+    if (last === undefined) return messages;
+    for (const { kind, payload } of page) if (kind === 'event') messages.push(JSON.parse(Buffer.from(payload).toString()));
+    after = last.seq;
+  }
+}
