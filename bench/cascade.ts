@@ -26,7 +26,7 @@ import { type Figure, figure, testData } from './figure.js';
 import { seeded } from './rendered/random.js';
 import { needFonts } from './rendered/sets.js';
 
-/** A run of 600 takes ten minutes where two cores are shared: the default is what takes four. */
+/** 600 took 14 minutes on two cores shared with much else; the bounds want them, a look does with fewer. */
 const usually = 240;
 
 const stage = (task: string, as: string, more: Partial<StageConfig> = {}, options: Record<string, unknown> = {}): StageConfig => {

@@ -1,17 +1,13 @@
-import { execFile } from 'node:child_process';
 import { existsSync, readdirSync } from 'node:fs';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import path from 'node:path';
-import { promisify } from 'node:util';
 import sharp from 'sharp';
 import { test } from 'tap';
 import { configJsonSchema } from '../src/config/json-schema.js';
 import { loadConfig } from '../src/config/load-config.js';
 import { configReference } from '../src/config/reference.js';
-import { bundledModels, parts } from '../src/parts.js';
-import { openRegistry } from '../src/registry/registry.js';
-import { resolvePipelines } from '../src/registry/resolve.js';
+import { parts } from '../src/parts.js';
 import { tasks } from '../src/tasks/index.js';
 import { isPictured, knownCards, pictureOf } from '../tools/known-cards.js';
 import { modelsPage, modelsPageFile } from '../tools/make-models-page.js';
@@ -91,29 +87,5 @@ test('every link within the documents leads to a file, and to a heading of it', 
       t.ok(existsSync(found), `${page}: ${target}`);
       if (anchor !== undefined && existsSync(found)) t.ok(anchors(await readFile(found, 'utf8')).includes(anchor), `${page}: ${target}`);
     }
-  }
-});
-
-test('every example of a pipeline that decides passes shoal check and runs with the bundled models', async (t) => {
-  const page = await readFile('docs/pipelines.md', 'utf8');
-  const examples = [...page.matchAll(/```yaml\n(pipelines:\n[\s\S]*?)```/g)].map(([, text]) => text ?? '');
-  t.equal(examples.length, page.split('```yaml').length - 1, 'each example is a section of pipelines');
-  t.ok(examples.length >= 5);
-  const folder = await mkdtemp(path.join(tmpdir(), 'shoal-docs-'));
-  const head = `version: 1
-inputs: { inbox: { type: folder, path: ${folder}/in } }
-sinks: { out: { type: file, path: ${folder}/out.ndjson } }
-`;
-  const registry = await openRegistry([bundledModels]);
-  const policy = { mode: 'pinned', board: 'x64', tuning: { state: 'none', reason: '' } } as const;
-  for (const [i, example] of examples.entries()) {
-    const file = path.join(folder, `${i}.yaml`);
-    await writeFile(file, head + example);
-    const { stdout } = await promisify(execFile)(path.resolve('bin/shoal'), ['check', '-c', file]);
-    t.match(stdout, /: good \(1 input, 1 pipeline, 1 sink/, example);
-    const { settings } = await loadConfig(file, parts, { purpose: 'check' });
-    const { pipelines, problems } = resolvePipelines(settings.pipelines, registry, parts.tasks, { sinks: [], hangMs: 30_000, policy });
-    t.same(problems, [], example);
-    t.equal(pipelines.length, 1);
   }
 });

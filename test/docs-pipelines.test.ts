@@ -1,0 +1,35 @@
+/** The examples of docs/pipelines.md are configurations that hold. */
+import { execFile } from 'node:child_process';
+import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { promisify } from 'node:util';
+import { test } from 'tap';
+import { loadConfig } from '../src/config/load-config.js';
+import { bundledModels, parts } from '../src/parts.js';
+import { openRegistry } from '../src/registry/registry.js';
+import { resolvePipelines } from '../src/registry/resolve.js';
+
+test('every example of a pipeline that decides passes shoal check and runs with the bundled models', async (t) => {
+  const page = await readFile('docs/pipelines.md', 'utf8');
+  const examples = [...page.matchAll(/```yaml\n(pipelines:\n[\s\S]*?)```/g)].map(([, text]) => text ?? '');
+  t.equal(examples.length, page.split('```yaml').length - 1, 'each example is a section of pipelines');
+  t.ok(examples.length >= 5);
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-docs-'));
+  const head = `version: 1
+inputs: { inbox: { type: folder, path: ${folder}/in } }
+sinks: { out: { type: file, path: ${folder}/out.ndjson } }
+`;
+  const registry = await openRegistry([bundledModels]);
+  const policy = { mode: 'pinned', board: 'x64', tuning: { state: 'none', reason: '' } } as const;
+  for (const [i, example] of examples.entries()) {
+    const file = join(folder, `${i}.yaml`);
+    await writeFile(file, head + example);
+    const { stdout } = await promisify(execFile)(resolve('bin/shoal'), ['check', '-c', file]);
+    t.match(stdout, /: good \(1 input, 1 pipeline, 1 sink/, example);
+    const { settings } = await loadConfig(file, parts, { purpose: 'check' });
+    const { pipelines, problems } = resolvePipelines(settings.pipelines, registry, parts.tasks, { sinks: [], hangMs: 30_000, policy });
+    t.same(problems, [], example);
+    t.equal(pipelines.length, 1);
+  }
+});
