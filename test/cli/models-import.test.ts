@@ -44,16 +44,16 @@ async function colourClassifier(folder: string): Promise<void> {
   const seeded = (seed: number) => layers.initializers.glorotUniform({ seed });
   const model = layers.sequential({
     layers: [
-      layers.layers.conv2d({ inputShape: [16, 16, 3], filters: 4, kernelSize: 3, activation: 'relu', kernelInitializer: seeded(1) }),
+      layers.layers.conv2d({ inputShape: [8, 8, 3], filters: 4, kernelSize: 3, activation: 'relu', kernelInitializer: seeded(1) }),
       layers.layers.batchNormalization(),
       layers.layers.globalAveragePooling2d({}),
       layers.layers.dense({ units: 3, activation: 'softmax', kernelInitializer: seeded(2) }),
     ],
   });
   model.compile({ optimizer: tf.train.adam(0.05), loss: 'categoricalCrossentropy' });
-  const count = 48;
-  const values = noise(count * 16 * 16 * 3, 5).map((value, i) => {
-    const [picture, channel] = [Math.floor(i / (16 * 16 * 3)), i % 3];
+  const count = 24;
+  const values = noise(count * 8 * 8 * 3, 5).map((value, i) => {
+    const [picture, channel] = [Math.floor(i / (8 * 8 * 3)), i % 3];
     return channel === picture % 3 ? 0.8 + 0.1 * value : 0.1 + 0.05 * value;
   });
   const classes = tf.oneHot(
@@ -63,7 +63,7 @@ async function colourClassifier(folder: string): Promise<void> {
     ),
     3,
   );
-  await model.fit(tf.tensor4d(values, [count, 16, 16, 3]), classes, { epochs: 30, batchSize: 16, verbose: 0, shuffle: false });
+  await model.fit(tf.tensor4d(values, [count, 8, 8, 3]), classes, { epochs: 30, batchSize: 24, verbose: 0, shuffle: false });
   for (const [name, bytes] of await layersFiles(model)) writeFileSync(path.join(folder, name), bytes);
 }
 
@@ -90,7 +90,7 @@ test("a stranger's classifier from TensorFlow.js is imported as drafted, and see
   t.match(stdout, /against the TensorFlow\.js file as converted.*: largest relative difference [\d.e-]+ over 3 runs on random inputs/);
   t.match(stdout, /green\.png: found 1: green \d+ %/);
   const { card } = await readCard(path.join(home, 'mine/colours/1.0.0'));
-  t.match(card, { task: 'classify-image', licence: 'CC0-1.0', inputs: [{ shape: [1, 16, 16, 3] }], labels: 'labels.txt' });
+  t.match(card, { task: 'classify-image', licence: 'CC0-1.0', inputs: [{ shape: [1, 8, 8, 3] }], labels: 'labels.txt' });
   t.match(JSON.parse(readFileSync(path.join(home, 'mine/colours/1.0.0/fp32.recipe.json'), 'utf8')), { import: { format: 'tfjs' } });
 
   const config = path.join(home, 'shoal.yaml');

@@ -32,7 +32,7 @@ async function workbench(name: string, folder: string) {
 }
 
 test('a line reader becomes int8 by a recipe that rebuilds it, and sabotaged quantizers are refused', async (t) => {
-  const { source, calibrator, chooser, evaluator } = await workbench('ppocr-rec', await lineCrops(40));
+  const { source, calibrator, chooser, evaluator } = await workbench('ppocr-rec', await lineCrops(24));
   const shares: number[] = [];
   const budget = 0.05;
   const compiled = await compileModel(source, { calibrator, chooser, evaluator, budget, progress: (_, share) => shares.push(share) });
