@@ -35,7 +35,7 @@ const explanation = `## How to read this page
 - **Accuracy** stands on the card with who measured it: a script of this repository (\`npm run bench -- NAME\`) on small sets, or the makers of
   the model, whose figures were not repeated here. *Not evaluated* means that there is no figure at all: try it on your own data before you rely on it.
 - **A run** is the processor time of one run of the model, on the machine named. Where the card does not tell it, \`shoal models tune NAME\`
-  measures it on your board. What a whole photo costs is in [vision](vision.md#what-the-models-find), sound and files are in [hearing](hearing.md).
+  measures what its golden capture costs on your board. What a whole photo costs is in [vision](vision.md#what-the-models-find), sound and files are in [hearing](hearing.md).
 - **An example** goes into a pipeline of the [configuration](config.md). The name of the model may be left out where there is one for the task, or the
   bundled one is meant.
 
@@ -117,7 +117,7 @@ function variantsOf(card: Card): string {
   const all = Object.entries(card.variants);
   const [[name, variant] = []] = all;
   if (all.length === 1 && variant !== undefined) {
-    const run = costOf(variant) || `not on its card, \`shoal models tune ${card.name}\` measures it`;
+    const run = costOf(variant) || `not on its card; \`shoal models tune ${card.name}\` measures your board`;
     return `- **Bytes**: ${grouped(variant.bytes)}, as ${name}. A run: ${run}.`;
   }
   const rows = all.map(([name, variant], index) => [
