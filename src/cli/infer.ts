@@ -3,17 +3,15 @@
  *
  * Prints the results the daemon would publish. Nothing is stored, delivered or moved.
  */
-import { constants } from 'node:fs';
-import { open, realpath } from 'node:fs/promises';
+import { realpath } from 'node:fs/promises';
 import { basename } from 'node:path';
 import { Command } from 'commander';
 import type { CaptureHeader } from '../core/capture.js';
 import type { ResultRecord, Surroundings } from '../core/contracts.js';
-import { reasonOf, ShoalError } from '../core/errors.js';
+import { ShoalError } from '../core/errors.js';
 import { captureId } from '../core/id.js';
-import { limits } from '../core/limits.js';
 import { canRead, readableBy } from '../core/pipeline.js';
-import { readableMediaTypes, sniff } from '../core/sniff.js';
+import { readableMediaTypes } from '../core/sniff.js';
 import { runOnce } from '../engine/run-once.js';
 import { Reporter } from '../flow/report.js';
 import { compileWorthTelling } from '../flow/worth-telling.js';
@@ -27,6 +25,7 @@ import { Exit, exitCodes } from './exit.js';
 import { runText } from './explanation-text.js';
 import { type InferOptions, planInference } from './infer-plan.js';
 import { resultText, type ShownResult } from './result-text.js';
+import { sniffFile } from './sniff-file.js';
 
 export function inferCommand(context: CommandContext<Parts>): Command {
   return new Command('infer')
@@ -80,34 +79,11 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
 }
 
 async function look(file: string, { clock }: Surroundings): Promise<CaptureHeader> {
-  // Without O_NONBLOCK the opening of a pipe waits for a writer, for ever.
-  const handle = await open(file, constants.O_RDONLY | constants.O_NONBLOCK).catch((error: unknown) => {
-    throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} cannot be read: ${reasonOf(error)}`);
-  });
-  try {
-    const stats = await handle.stat();
-    const { size } = stats;
-    if (!stats.isFile()) throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} is no regular file; name an image or a WAV recording`);
-    if (size === 0) throw new ShoalError('CAPTURE_UNSUPPORTED', `${file} is empty; name an image or a WAV recording`);
-    const { buffer, bytesRead } = await handle.read(Buffer.alloc(limits.sniffBytes), 0, limits.sniffBytes, 0);
-    const { kind, mediaType } = sniff(buffer.subarray(0, bytesRead));
-    const capturedAt = new Date(clock.wallMs()).toISOString();
-    const id = captureId(clock.wallMs());
-    return {
-      id,
-      input: 'file',
-      name: basename(file),
-      kind,
-      mediaType,
-      bytes: size,
-      capturedAt,
-      clockSynced: clock.synced(),
-      boot: 1,
-      seq: 1,
-    };
-  } finally {
-    await handle.close();
-  }
+  const { kind, mediaType, bytes } = await sniffFile(file);
+  const wallMs = clock.wallMs();
+  const capturedAt = new Date(wallMs).toISOString();
+  const id = captureId(wallMs);
+  return { id, input: 'file', name: basename(file), kind, mediaType, bytes, capturedAt, clockSynced: clock.synced(), boot: 1, seq: 1 };
 }
 
 function quietSurroundings(): Surroundings {

@@ -305,6 +305,40 @@ test('sizes that a file leaves free are taken as told, and the card says so', as
   t.match(card, { inputs: [{ shape: [1, 3, 160, 160] }], params: { decoder: 'anchor-free', objectness: false } });
 });
 
+test('a model is not taken that gave no answer on any capture, and one that gave some is', async (t) => {
+  const home = fresh();
+  writeFileSync(path.join(home, 'net.onnx'), untrainedDetector());
+  const whole = readFileSync(path.resolve('samples/astronaut.png'));
+  writeFileSync(path.join(home, 'cut.png'), whole.subarray(0, 200));
+  writeFileSync(path.join(home, 'whole.png'), whole);
+  writeFileSync(path.join(home, 'notes.txt'), 'no picture\n');
+  const args = ['models', 'import', 'net.onnx', '--task', 'detect-objects', '--side', '160', '--yes', '--out', 'mine', '--try'];
+
+  const unsuited = await shoal(home, ...args, 'notes.txt');
+  t.match(unsuited, { code: 2, stderr: /none of the 1 files to try is image, which detect-objects reads/ });
+  const refused = await shoal(home, ...args, 'cut.png');
+  t.match(refused, {
+    code: 1,
+    stderr: /gave no answer on any of the 1 captures it was tried on \(sample cut\.png: .*\): nothing was written/,
+  });
+  t.notOk(existsSync(path.join(home, 'mine')));
+  const { code, stdout, stderr } = await shoal(home, ...args, 'cut.png', 'whole.png');
+  t.equal(code, 0, stderr);
+  t.match(stdout, /whole\.png: found \d+/);
+  t.match(stdout, /cut\.png: not tried: /);
+});
+
+test('a model of files is tried on files of any kind', withModels, async (t) => {
+  const home = fresh();
+  const card = path.resolve('catalogue/magika/3.3.0/card.yaml');
+  const model = path.join(shared ?? '', 'models/magika_standard_v3_3.onnx');
+  const script = path.join(home, 'job.py');
+  writeFileSync(script, 'import os\n\ndef main():\n    for name in os.listdir("."):\n        print(name)\n\nmain()\n');
+  const { code, stdout, stderr } = await shoal(home, 'models', 'import', model, '--card', card, '--out', 'mine', '--try', script);
+  t.equal(code, 0, stderr);
+  t.match(stdout, /job\.py: found 1: python \d+ %/);
+});
+
 test('what is no model, or none for the task, is refused with what to do, and nothing is written', async (t) => {
   const home = fresh();
   writeFileSync(path.join(home, 'notes.onnx'), 'this is no model\n');

@@ -32,7 +32,7 @@ import { readSource } from './read-source.js';
 import { triedCaptures } from './tried-captures.js';
 
 interface Options extends PlaceOptions, Cut {
-  readonly task: string;
+  readonly task?: string;
   readonly as?: string;
   readonly labels?: string;
   readonly side?: number;
@@ -179,6 +179,13 @@ async function tryIt({ original, model }: Converted, { card, labels }: DraftedCa
   const { name, version, task, inputs, outputs, params } = card;
   const facts = { name, version, task, inputs, outputs, params, labels };
   const parity = await measureParity({ model: facts, original, variant: model, samples }, createLog({ level: 'error', format: 'text' }));
+  const [failed] = parity.samples.length === 0 ? parity.skipped : [];
+  if (failed !== undefined) {
+    throw new ShoalError(
+      'MODEL_INVALID',
+      `${task} gave no answer on any of the ${samples.length} captures it was tried on (${failed.reason}): nothing was written. Name other captures with --try, or mend the card and name it with --card`,
+    );
+  }
   const worst = Math.max(parity.random.largest ?? 0, parity.real.largest ?? 0);
   if (worst <= parityMax) return parity;
   const gap = Number.isFinite(worst)

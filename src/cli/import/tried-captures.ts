@@ -4,11 +4,11 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { readBounded } from '../../config/source-file.js';
 import type { Task } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
-import { sniff } from '../../core/sniff.js';
+import { canRead } from '../../core/pipeline.js';
+import { sniffFile } from '../sniff-file.js';
 
 const bundled = fileURLToPath(new URL('../../../../samples', import.meta.url));
 
@@ -18,7 +18,7 @@ export async function triedCaptures(named: readonly string[] | undefined, task: 
   const readable: string[] = [];
   for (const file of files) {
     if (readable.length >= limits.triedCapturesMax) break;
-    if (await canRead(file, task)) readable.push(file);
+    if (await suits(file, task)) readable.push(file);
   }
   if (named !== undefined && readable.length === 0) {
     throw new ShoalError('USAGE', `none of the ${files.length} files to try is ${task.reads}, which ${task.name} reads`);
@@ -34,9 +34,7 @@ async function filesOf(place: string): Promise<string[]> {
   return (await readdir(file)).sort().map((name) => path.join(file, name));
 }
 
-async function canRead(file: string, { reads }: Task): Promise<boolean> {
-  const bytes = await readBounded(file, limits.sampleBytesMax);
-  if (!(bytes instanceof Uint8Array)) return false;
-  const { kind, readable } = sniff(bytes.subarray(0, limits.sniffBytes));
-  return readable && kind === reads;
+async function suits(file: string, { reads }: Task): Promise<boolean> {
+  const found = await sniffFile(file).catch(() => null);
+  return found !== null && found.bytes <= limits.sampleBytesMax && canRead({ reads: [reads] }, found);
 }

@@ -15,6 +15,7 @@ import path from 'node:path';
 import type { Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
+import { canRead } from '../../core/pipeline.js';
 import { sniff } from '../../core/sniff.js';
 import { readContent } from '../content.js';
 import { decode, type Sample } from './sample.js';
@@ -103,9 +104,10 @@ function stem(name: string): string {
 async function readSample(root: string, name: string, sidecars: ReadonlySet<string>, task: Task): Promise<Sample> {
   const file = path.join(root, name);
   const encoded = await readFileOf(file, limits.sampleBytesMax);
-  const { kind, readable, what } = sniff(encoded.subarray(0, limits.sniffBytes));
-  if (task.reads !== 'file' && (!readable || kind !== task.reads))
-    throw new ShoalError('CAPTURE_UNSUPPORTED', `${what}; ${task.name} needs ${task.reads} samples`);
+  const sniffed = sniff(encoded.subarray(0, limits.sniffBytes));
+  if (!canRead({ reads: [task.reads] }, sniffed)) {
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `${sniffed.what}; ${task.name} needs ${task.reads} samples`);
+  }
   const { audio } = await decode(task, encoded);
   if (audio !== null && audio.durationS > limits.sampleSecondsMax) {
     throw new ShoalError('CAPTURE_TOO_LARGE', `${audio.durationS.toFixed(0)} s long, at most ${limits.sampleSecondsMax} s: cut it`);
