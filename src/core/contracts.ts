@@ -322,7 +322,7 @@ export interface TaskInput<Options> {
   infer(feeds: Tensors): Promise<Tensors>;
   /**
    * Gives the later stages of the pipeline mono samples -1..1 at `rateHz` to hear instead of the recording, as long as it and in time with
-   * it; they are given away. Absent where no stage follows.
+   * it; they are given away.
    */
   replaceAudio?(samples: Float32Array, rateHz: number): void;
   measure<T>(phase: 'preprocess' | 'postprocess', work: () => T | Promise<T>): Promise<T>;
