@@ -25,7 +25,7 @@ const guests = {
   fastify: 'src/http/',
   commander: 'src/cli/',
   yaml: 'src/(config|registry)/',
-  '@marcbachmann/cel-js': 'src/core/condition.ts',
+  '@marcbachmann/cel-js': 'src/core/cel.ts',
 };
 const doors = Object.entries(guests).map(([guest, door]) => ({
   name: `one-door-for-${guest.replace(/\W/g, '')}`,

@@ -1,6 +1,6 @@
 /** `shoal quarantine`: the captures that were put aside because engines died of them. */
 import { Command } from 'commander';
-import type { QuarantineRecord } from '../core/contracts.js';
+import type { QuarantineRecord } from '../core/settled.js';
 import type { CommandContext } from './command-context.js';
 import { askDaemon } from './daemon-client.js';
 import { renderTable } from './table.js';

@@ -1,7 +1,9 @@
 /**
  * Conditions of a configuration, compiled to see whether they can be: each problem with its place within the condition.
  */
-import { ConditionError, compileAcceptance, compileCondition, isReservedVariable, variablePattern } from '../core/condition.js';
+
+import { compileAcceptance, compileCondition, isReservedVariable, variablePattern } from '../core/condition.js';
+import { ConditionError } from '../core/condition-error.js';
 import { ShoalError } from '../core/errors.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';

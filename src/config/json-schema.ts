@@ -5,15 +5,11 @@
  * program can know (does that input exist?) is not in it.
  */
 import { z } from 'zod';
-import { weekdays } from '../core/active-hours.js';
-import { variablePattern } from '../core/condition.js';
 import { ShoalError } from '../core/errors.js';
-import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
-import { reportModes } from '../core/pipeline.js';
-import { areaOf } from '../core/zone.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
+import { deviceSchema, pathsSchema, pipelineSchema, stageSchema, variantsSchema, zonesSchema } from './schemas.js';
 
 export interface JsonSchema {
   type?: string;
@@ -46,162 +42,6 @@ export interface JsonSchema {
   oneOf?: JsonSchema[];
   [key: string]: unknown;
 }
-
-const name = () => z.string().regex(idPattern);
-const absolutePath = () => z.string().regex(/^\//).max(4096);
-
-export const deviceSchema = z.strictObject({
-  id: name()
-    .optional()
-    .describe('name of this device in topics and results; the host name, with other characters replaced by -, if not given'),
-  name: z.string().min(1).max(128).optional().describe('what people call it; the id if not given'),
-  site: z.string().max(128).default('').describe('where it stands'),
-});
-
-export const pathsSchema = z.strictObject({
-  state_dir: absolutePath().optional().describe('what must survive a restart; $STATE_DIRECTORY or /var/lib/shoal if not given'),
-  run_dir: absolutePath().optional().describe('socket and other short-lived files; $RUNTIME_DIRECTORY or /run/shoal if not given'),
-  models_dirs: z
-    .array(absolutePath())
-    .max(16)
-    .default([])
-    .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
-});
-
-const condition = () => z.string().min(1).max(limits.conditionCharsMax);
-const time = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected });
-
-/** A day: what lasts longer is no event. */
-const span = z.int().min(0).max(86_400_000);
-
-export const reportSchema = z.strictObject({
-  when: condition()
-    .optional()
-    .describe('CEL over the stages: a result for which it is false stays silent; without it every result is published'),
-  mode: z
-    .enum(reportModes)
-    .default('every')
-    .describe('tell every result that holds, or the events they amount to: a start, updates and an end with one id, and a retained state'),
-  on_after_ms: span.optional().describe('events: when must have held for this long before an event starts (ms); 0 if not given'),
-  off_after_ms: span
-    .optional()
-    .describe(`events: when must not have held for this long before an event ends (ms); ${eventDefaults.off_after_ms} if not given`),
-  cooldown_ms: span.optional().describe('events: for this long after an end none starts (ms); 0 if not given'),
-  update_every_ms: span
-    .optional()
-    .describe(`events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given`),
-  active: z
-    .strictObject({
-      days: z
-        .array(z.enum(weekdays))
-        .min(1)
-        .max(7)
-        .default([...weekdays])
-        .describe('days on which it begins'),
-      from: time(/^([01]\d|2[0-3]):[0-5]\d$/, '"00:00" .. "23:59"')
-        .default('00:00')
-        .describe('when it begins, by the clock of time_zone'),
-      to: time(/^(([01]\d|2[0-3]):[0-5]\d|24:00)$/, '"00:00" .. "24:00"')
-        .default('24:00')
-        .describe('when it ends; of the next day where it is not after from'),
-      time_zone: z.string().min(1).max(64).describe('as in Europe/Berlin'),
-    })
-    .optional()
-    .describe('results are silent outside these hours; while the clock is not synchronized it is taken to be within them'),
-  trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
-});
-
-const share = () => z.number().min(0).max(1);
-
-/** What every input can have, whatever its type. */
-export const zonesSchema = z
-  .record(
-    name(),
-    z
-      .array(z.tuple([share(), share()]))
-      .min(3)
-      .max(limits.zonePointsMax)
-      .refine((zone) => zone.length < 3 || areaOf(zone) > 1e-6, 'its points enclose nothing')
-      .describe('corners [x, y], in order'),
-  )
-  .refine((zones) => Object.keys(zones).length <= limits.zonesMax, `more than ${limits.zonesMax} zones`)
-  .describe(
-    "named polygons of 3 .. 32 corners, 0 .. 1 of the picture, x to the right, y down: in_zone(p.box, 'door') in conditions is true for what stands in one, by the bottom centre of its box",
-  );
-
-export const variantsSchema = z
-  .enum(['pinned', 'auto'])
-  .default('pinned')
-  .describe(
-    'which variant of a model runs where a stage names none: what the release measured for this class of board, or what "shoal models tune" found best on this very board, if it ran',
-  );
-
-const hangMsMax = 3_600_000;
-
-/** A pipeline but for its stages, which depend on their tasks. */
-export const pipelineSchema = z.strictObject({
-  from: z.array(name()).min(1).max(limits.inputsMax).describe('inputs whose captures it looks at'),
-  stages: z.array(z.unknown()).min(1).max(limits.stagesMax).describe('tasks, in this order'),
-  report: reportSchema.prefault({}).describe('which results are worth telling'),
-  budget_ms: z
-    .int()
-    .min(1)
-    .max(hangMsMax)
-    .optional()
-    .describe('the wish, looked at between stages: beyond it the outcome is late (ms); none if not given'),
-  hang_ms: z
-    .int()
-    .min(limits.hangMsMin)
-    .max(hangMsMax)
-    .optional()
-    .describe('the hard end of a job, by killing the engine (ms); the larger of 30 s and 20 x the cost measured here if not given'),
-  priority: z.int().min(0).max(9).default(5).describe('0 is served first, 9 last'),
-  sinks: z.array(name()).min(1).max(limits.sinksMax).optional().describe('sinks that get its results; all if not given'),
-  abstain: condition()
-    .optional()
-    .describe('CEL over the stages: where it holds, the outcome is abstained, whatever report.when says: the models are not sure'),
-});
-
-const stageName = () => z.string().regex(variablePattern);
-const modelName = () =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}(@[A-Za-z0-9_.+-]{1,64})?$/)
-    .meta({ expected: 'name or name@version' });
-
-const escalateSchema = z.strictObject({
-  variant: name().optional().describe('another variant of the same model, or of the one named here'),
-  model: modelName().optional().describe('name or name@version of another model for the task'),
-});
-
-const stopSchema = z.strictObject({
-  when: condition().describe('CEL over this stage and earlier ones: where it holds, no later stage runs'),
-  reason: z.string().min(1).max(limits.stopReasonCharsMax).describe('why, for a person: it stands in the trace'),
-});
-
-/** A stage but for its task's own options, which are written beside these keys. */
-export const stageSchema = z.strictObject({
-  task: z.string().describe('what to do'),
-  as: stageName()
-    .optional()
-    .describe(
-      'name under which later stages and conditions find its observations; what the task is about (detect-text: text) if not given',
-    ),
-  each: z
-    .union([stageName(), z.array(stageName()).min(1).max(limits.eachStagesMax)])
-    .optional()
-    .describe('an earlier stage, or a list of them: run once for each of their observations'),
-  model: modelName().optional().describe('name or name@version; the default model of the task if not given'),
-  variant: name().optional().describe('fp32, int8, ...; as the key variants says if not given'),
-  when: condition().optional().describe('CEL over earlier stages: this one runs only where it holds'),
-  accept: condition()
-    .optional()
-    .describe('CEL over the fields of one observation of this stage, such as score >= 0.8: whether it is good enough'),
-  escalate: escalateSchema.optional().describe('what looks again at whatever is not accepted; its answers count'),
-  stop: stopSchema.optional().describe('where the pipeline ends early'),
-});
-
-export const stageKeys = Object.keys(stageSchema.shape);
 
 export function jsonSchemaOf(schema: z.ZodType): JsonSchema {
   const json = z.toJSONSchema(schema, { io: 'input', target: 'draft-7', unrepresentable: 'any' }) as JsonSchema;

@@ -3,7 +3,8 @@
  */
 import type { ConfigParts } from './config-parts.js';
 import { expectation, unitOf } from './explain-issue.js';
-import { configJsonSchema, type JsonSchema, jsonSchemaOf, stageKeys, stageSchema } from './json-schema.js';
+import { configJsonSchema, type JsonSchema, jsonSchemaOf } from './json-schema.js';
+import { stageKeys, stageSchema } from './schemas.js';
 
 const intro = `# Configuration
 

@@ -14,9 +14,9 @@ import type { TreeNode } from './config-tree.js';
 import { crossCheck } from './cross-check.js';
 import { Draft } from './draft.js';
 import { describe, suggestKey } from './explain-issue.js';
-import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema, zonesSchema } from './json-schema.js';
 import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
+import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema, zonesSchema } from './schemas.js';
 import { defaultName } from './stage-name.js';
 
 /** Settings, or null when `problems` holds an error afterwards. */

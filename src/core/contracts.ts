@@ -213,8 +213,6 @@ export type SinkKind<Options = unknown> = Kind<Options, SinkContext, Sink>;
 
 // ---------------------------------------------------------------- store
 
-export type { QuarantineRecord, ResultRecord, Settled } from './settled.js';
-
 export interface StoredResult extends Omit<ResultRecord, 'payload' | 'trace'> {
   readonly seq: number;
   readonly committedAt: string;

@@ -3,11 +3,9 @@
  *
  * Guarantees: one record for each pipeline asked, whatever came back. Pure but for the conditions compiled at start.
  * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store).
- * Of the others
- * subscribers are told of published, abstained, late and failed, not of silent and dropped.
+ * Of the others subscribers are told of published, abstained, late and failed, not of silent and dropped.
  */
 import type { CaptureHeader } from '../core/capture.js';
-import type { Settled } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import type { Sighting } from '../core/event.js';
 import { resultId } from '../core/id.js';
@@ -16,6 +14,7 @@ import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Observation, Outcome, Trace } from '../core/result.js';
+import type { Settled } from '../core/settled.js';
 import type { Watched } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
 

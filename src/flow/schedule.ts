@@ -9,12 +9,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import type { Capture } from '../core/capture.js';
-import type { Engines, Offer, Settled, Store, Surroundings } from '../core/contracts.js';
+import type { Engines, Offer, Store, Surroundings } from '../core/contracts.js';
 import { EngineLoss, reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import { PriorityQueue } from '../core/queue.js';
 import type { Receipt } from '../core/receipt.js';
+import type { Settled } from '../core/settled.js';
 import type { Reported, Reporter } from './report.js';
 import { route } from './router.js';
 

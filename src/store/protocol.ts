@@ -3,10 +3,11 @@
  *
  * Times travel in the requests, because the clock lives on the client's side.
  */
-import type { Delivery, Explanation, Lane, QuarantineRecord, Settled, StoredResult } from '../core/contracts.js';
+import type { Delivery, Explanation, Lane, StoredResult } from '../core/contracts.js';
 import type { ErrorCode } from '../core/errors.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
+import type { QuarantineRecord, Settled } from '../core/settled.js';
 import type { Watch, WatchChange } from '../core/watch.js';
 import type { StoreOptions } from './options.js';
 

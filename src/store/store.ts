@@ -6,11 +6,12 @@
  * damage rejects with STORE_UNAVAILABLE and calls `onLost` once: the process must end then, and the next start checks the
  * file. Deliberately does not retry, and does not decide what is worth storing.
  */
-import type { Delivery, Explanation, Lane, Settled, Store, StoredResult, Surroundings } from '../core/contracts.js';
+import type { Delivery, Explanation, Lane, Store, StoredResult, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
+import type { Settled } from '../core/settled.js';
 import type { Watch, WatchChange } from '../core/watch.js';
 import { Line } from './line.js';
 import type { StoreOptions } from './options.js';

@@ -6,8 +6,8 @@
  * Deliberately delivers nothing: it answers the messages that are to be owed.
  */
 import type { Database } from 'better-sqlite3';
-import type { ResultRecord } from '../core/contracts.js';
 import { type EventNow, type EventState, lapse, type Step, sight, type Telling } from '../core/event.js';
+import type { ResultRecord } from '../core/settled.js';
 import { encodeEvent, type Watch, type WatchChange, type Watched } from '../core/watch.js';
 import type { Boots } from './boots.js';
 import type { Now } from './protocol.js';

@@ -5,7 +5,7 @@
  * settled once, even when its results have left; an acknowledgement or burial of what is not owed changes nothing.
  */
 import type { Database } from 'better-sqlite3';
-import type { ResultRecord, Settled } from '../core/contracts.js';
+import type { ResultRecord, Settled } from '../core/settled.js';
 import type { WatchChange } from '../core/watch.js';
 import type { Boots } from './boots.js';
 import type { Counts } from './counts.js';

@@ -1,5 +1,6 @@
 import { test } from 'tap';
-import { type ConditionError, compileAcceptance, compileCondition } from '../../src/core/condition.js';
+import { compileAcceptance, compileCondition } from '../../src/core/condition.js';
+import type { ConditionError } from '../../src/core/condition-error.js';
 import { limits } from '../../src/core/limits.js';
 import type { Observation } from '../../src/core/result.js';
 

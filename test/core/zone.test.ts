@@ -1,6 +1,7 @@
 import fc from 'fast-check';
 import { test } from 'tap';
-import { ConditionError, compileCondition } from '../../src/core/condition.js';
+import { compileCondition } from '../../src/core/condition.js';
+import { ConditionError } from '../../src/core/condition-error.js';
 import type { Point } from '../../src/core/result.js';
 import { areaOf, standsIn } from '../../src/core/zone.js';
 

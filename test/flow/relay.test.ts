@@ -1,7 +1,7 @@
 import { type Test, test } from 'tap';
-import type { Settled } from '../../src/core/contracts.js';
 import { resultId } from '../../src/core/id.js';
 import { limits } from '../../src/core/limits.js';
+import type { Settled } from '../../src/core/settled.js';
 import { Attempts } from '../../src/flow/attempts.js';
 import { Relay, type RelayOptions } from '../../src/flow/relay.js';
 import { storeOptions } from '../../src/store/options.js';

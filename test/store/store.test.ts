@@ -1,9 +1,9 @@
 import { statSync } from 'node:fs';
 import Database from 'better-sqlite3';
 import { test } from 'tap';
-import type { Settled } from '../../src/core/contracts.js';
 import { resultId } from '../../src/core/id.js';
 import { limits } from '../../src/core/limits.js';
+import type { Settled } from '../../src/core/settled.js';
 import { requireSqlite } from '../../src/store/open.js';
 import type { SqliteStore } from '../../src/store/store.js';
 import { record, settled } from '../support/settled.js';

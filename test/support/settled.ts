@@ -1,6 +1,7 @@
 /** Builders of what the corridor hands to the store, and a clock that a test moves. */
-import type { Clock, ResultRecord, Settled } from '../../src/core/contracts.js';
+import type { Clock } from '../../src/core/contracts.js';
 import { resultId } from '../../src/core/id.js';
+import type { ResultRecord, Settled } from '../../src/core/settled.js';
 
 export function record(captureId: string, pipeline: string, change: Partial<ResultRecord> = {}): ResultRecord {
   return {

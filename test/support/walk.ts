@@ -2,12 +2,13 @@
  * A person who walks in, stands, is hidden for a moment and leaves, as a sequence of observations: what a pipeline says of 60 s at 5 Hz.
  */
 import type { CaptureHeader } from '../../src/core/capture.js';
-import type { Settled, Store } from '../../src/core/contracts.js';
+import type { Store } from '../../src/core/contracts.js';
 import type { EventRules, Sighting } from '../../src/core/event.js';
 import { resultId } from '../../src/core/id.js';
 import type { EngineAnswer } from '../../src/core/job.js';
 import type { PipelineSpec } from '../../src/core/pipeline.js';
 import type { Observation } from '../../src/core/result.js';
+import type { Settled } from '../../src/core/settled.js';
 import type { Watch } from '../../src/core/watch.js';
 import { record } from './settled.js';
 
