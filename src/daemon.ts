@@ -6,16 +6,15 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PartSettings, Settings } from './config/config-parts.js';
+import type { PartSettings } from './config/config-parts.js';
 import type { Loaded } from './config/load-config.js';
 import { writeDurably } from './config/write-durably.js';
 import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
 import { reasonOf, ShoalError } from './core/errors.js';
 import { limits } from './core/limits.js';
-import { modelRef } from './core/model.js';
-import { choicesOf, type PipelineSpec } from './core/pipeline.js';
-import { EnginePool } from './engine/pool.js';
-import { runtimeVersion } from './engine/runtime-version.js';
+import type { PipelineSpec } from './core/pipeline.js';
+import { type WaitingRules, waitingRules } from './core/waiting.js';
+import { type Crew, type DaemonSettings, gatherCrew } from './crew.js';
 import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
@@ -23,25 +22,17 @@ import { States, watchesOf } from './flow/states.js';
 import { compileWorthTelling } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { createTopics } from './mqtt/topics.js';
-import { readNature } from './ops/board.js';
+import { BoardWatch } from './ops/board-watch.js';
 import { SystemClock } from './ops/clock.js';
 import { HealthBoard } from './ops/health.js';
 import { createLog, type DaemonLog } from './ops/log.js';
 import { PromMetrics } from './ops/metrics.js';
 import { SystemdNotifier } from './ops/systemd.js';
-import { bundledModels, type Parts, parts } from './parts.js';
-import { openVariantPolicy } from './registry/choose-variant.js';
-import { fingerprintOf } from './registry/fingerprint.js';
-import { modelFolders } from './registry/model-folders.js';
-import { type Pins, tellPins } from './registry/pins.js';
-import { openRegistry, type Registry } from './registry/registry.js';
-import { resolvePipelines } from './registry/resolve.js';
-import { RunningVariants } from './registry/running-variants.js';
+import { type Parts, parts } from './parts.js';
 import { variantsFileIn } from './registry/variant-memory.js';
 import { SqliteStore } from './store/store.js';
 
 type Sections = Parts['sections'];
-export type DaemonSettings = Settings<Sections>;
 
 export class Daemon {
   /** Rejects when the daemon cannot go on and must be started anew: what is claimed and committed waits on disk. */
@@ -61,11 +52,9 @@ export class Daemon {
   readonly #sinks = new Map<string, Sink>();
   readonly #relays: Relay[] = [];
   readonly #inputs = new Map<string, Input>();
-  #pipelines: readonly PipelineSpec[] = [];
-  #models: readonly string[] = [];
-  #pins: Pins['models'] = {};
-  #variants: RunningVariants | undefined;
-  #engines: EnginePool | undefined;
+  readonly #waiting = new Map<string, WaitingRules>();
+  readonly #board: BoardWatch;
+  #crew: Crew | undefined;
   #states: States | undefined;
   #schedule: Schedule | undefined;
   #http: HttpServer | undefined;
@@ -81,11 +70,16 @@ export class Daemon {
     this.#version = version;
     this.log = createLog(this.#settings.log);
     this.#surroundings = { clock: this.#clock, log: this.log, metrics: this.#metrics, health: this.#health };
+    this.#board = new BoardWatch(this.#settings.board, this.#part('ops', 'board'));
     this.#notifier = new SystemdNotifier({ log: this.log, stalled: () => this.#health.stalled() });
     const { promise, reject } = deferred();
     this.lost = promise;
     const path = this.#settings.store.path ?? join(this.#settings.paths.state_dir, 'shoal.db');
     this.#store = new SqliteStore(path, this.#settings.store, this.#surroundings, reject);
+  }
+
+  get #pipelines(): readonly PipelineSpec[] {
+    return this.#crew?.pipelines ?? [];
   }
 
   /** Where health and metrics are answered over TCP; null when they are not. */
@@ -99,6 +93,7 @@ export class Daemon {
     for (const directory of [paths.state_dir, paths.run_dir]) makeDirectory(directory);
     this.#notifier.start();
     this.#metrics.start();
+    this.#board.start();
     // Before anything answers: until the parts have spoken, nobody is told that this is ready.
     this.#planHealth();
     this.#tellConfig();
@@ -131,7 +126,7 @@ export class Daemon {
     this.#boot = boot;
     const at = new Date(this.#clock.wallMs()).toISOString();
     const file = variantsFileIn(this.#settings.paths.state_dir);
-    await this.#variants?.tellChanges({ file, write: writeDurably, boot, at, log: this.log });
+    await this.#crew?.variants.tellChanges({ file, write: writeDurably, boot, at, log: this.log });
   }
 
   /** Drains within `limits.drainMs`: inputs, engines, store; what is not settled by then is taken up at the next start. */
@@ -146,7 +141,7 @@ export class Daemon {
     await this.#starting.catch(() => {});
     await this.#each('input', this.#inputs, (input) => input.stop());
     this.#schedule?.stop();
-    await this.#engines?.stop(limits.drainMs / 2);
+    await this.#crew?.engines.stop(limits.drainMs / 2);
     await this.#schedule?.drained();
     // What was settled or given back meanwhile is closed while there is a ledger to close it in.
     await this.#each('input', this.#inputs, (input) => input.stop());
@@ -156,6 +151,7 @@ export class Daemon {
     await this.#each('connection', this.#connections, (connection) => connection.stop());
     await this.#http?.stop();
     await this.#store.stop();
+    this.#board.stop();
     this.#metrics.stop();
     this.#notifier.stop();
     // Of a start that failed only the reason is worth a line.
@@ -174,29 +170,8 @@ export class Daemon {
 
   /** Among the first parts, since an engine takes longest to be ready. */
   async #startEngines(): Promise<void> {
-    const { paths, pipelines, sinks, engine, variants } = this.#settings;
-    const policy = await openVariantPolicy(variants, paths.state_dir, fingerprintOf(readNature(), runtimeVersion()));
-    const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
-    for (const { path, reason } of registry.problems) this.log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
-    this.#pins = registry.pins.models;
-    tellPins(registry, this.log, this.#health);
-    const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms, policy };
-    const resolution = resolvePipelines(pipelines, registry, parts.tasks, defaults);
-    this.#pipelines = resolution.pipelines;
-    this.#variants = new RunningVariants(policy, resolution.runs);
-    this.#variants.tellPolicy(this.log, this.#health);
-    for (const { name } of resolution.pipelines) this.#health.set(`pipeline:${name}`, 'ok');
-    for (const { path, found, expected } of resolution.problems) {
-      this.#health.set(`pipeline:${path.split('.')[1]}`, 'down', `${path}: ${found}; need ${expected}`);
-      this.log.error({ part: 'models', key: path }, `a pipeline does not run: ${path}: ${found}; need ${expected}`);
-    }
-    const models = modelsOf(resolution.pipelines, registry);
-    this.#models = models.map(modelRef);
-    // A model that cannot be opened then shows before it meets a capture.
-    const warm = resolution.pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf));
-    const setup = { options: engine, pipelines: resolution.pipelines, models, warm, surroundings: this.#surroundings };
-    this.#engines = new EnginePool(setup);
-    await this.#engines.start();
+    this.#crew = await gatherCrew(this.#settings, this.#surroundings);
+    await this.#crew.engines.start();
   }
 
   #planHealth(): void {
@@ -222,7 +197,7 @@ export class Daemon {
       state: this.#health,
       health: this.#health,
       config: { config_hash: this.#loaded.configHash, config_files: this.#loaded.filesHash },
-      variants: () => this.#variants?.byModel ?? {},
+      variants: () => this.#crew?.variants.byModel ?? {},
       metrics: this.#metrics,
       store: this.#store,
       status: () => this.#status(),
@@ -253,7 +228,7 @@ export class Daemon {
         device,
         connection: (wanted: string) => this.#connection(wanted),
         info: () => this.#info(),
-        models: () => this.#variants?.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
+        models: () => this.#crew?.variants.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
         vitals: () => this.#vitals(),
         latest: states,
       };
@@ -267,7 +242,7 @@ export class Daemon {
   }
 
   async #startCorridor(): Promise<void> {
-    if (this.#engines === undefined) return;
+    if (this.#crew === undefined) return;
     const { device } = this.#settings;
     const onTrouble = (pipeline: string, message: string) =>
       this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`);
@@ -275,8 +250,11 @@ export class Daemon {
     const worthTelling = await compileWorthTelling(this.#pipelines, onTrouble, zones);
     const context = { device: device.id, configHash: this.#loaded.configHash, worthTelling };
     const reporter = new Reporter(context);
-    const { engines, store, pipelines } = { engines: this.#engines, store: this.#store, pipelines: this.#pipelines };
-    this.#schedule = new Schedule({ ...this.#part('flow', 'schedule'), engines, store, pipelines, reporter });
+    const { engines, pipelines } = this.#crew;
+    const store = this.#store;
+    const waiting = (input: string) => this.#waiting.get(input) ?? waitingRules(true, {});
+    const pressure = () => this.#board.pressure;
+    this.#schedule = new Schedule({ ...this.#part('flow', 'schedule'), engines, store, pipelines, reporter, waiting, pressure });
     this.#schedule.start();
   }
 
@@ -287,6 +265,7 @@ export class Daemon {
       const context = { ...this.#part('input', name), boot: this.#boot, ledger: this.#store, nextSeq: () => ++this.#seq };
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);
+      this.#waiting.set(name, waitingRules(input.replayable, settings));
       await input.start(schedule.offer);
     }
   }
@@ -312,10 +291,10 @@ export class Daemon {
       config_hash: this.#loaded.configHash,
       boot: this.#boot,
       pipelines: this.#pipelines.map(({ name }) => name),
-      models: this.#models,
-      pins: this.#pins,
-      variants: this.#variants?.byModel ?? {},
-      variant_changes: this.#variants?.changes ?? [],
+      models: this.#crew?.models ?? [],
+      pins: this.#crew?.pins ?? {},
+      variants: this.#crew?.variants.byModel ?? {},
+      variant_changes: this.#crew?.variants.changes ?? [],
     };
   }
 
@@ -331,6 +310,7 @@ export class Daemon {
       reasons,
       rss_bytes: process.memoryUsage.rss(),
       captures: this.#seq,
+      board: this.#board.vitals,
     };
   }
 
@@ -341,7 +321,7 @@ export class Daemon {
       ...this.#info(),
       ...this.#vitals(),
       config_source: this.#loaded.source,
-      engines: this.#engines?.pids ?? [],
+      engines: this.#crew?.engines.pids ?? [],
       connections,
       sinks: backlog,
     };
@@ -361,11 +341,6 @@ function build<Part>(kinds: readonly Buildable<Part>[], name: string, settings: 
   const kind = kinds.find(({ type }) => type === settings.type);
   if (kind === undefined) throw new ShoalError('SHOAL_INTERNAL', `"${settings.type}" is no type here, which the configuration has checked`);
   return kind.create(name, settings.options as never, context as never);
-}
-
-function modelsOf(pipelines: readonly PipelineSpec[], registry: Registry) {
-  const refs = new Set(pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf)).map(({ model }) => model));
-  return [...refs].map((ref) => registry.find(ref)).filter((model) => model !== null);
 }
 
 function makeDirectory(path: string): void {

@@ -8,6 +8,7 @@ import { engineOptions } from './engine/options.js';
 import { httpOptions } from './http/http-options.js';
 import { folderInput } from './inputs/folder.js';
 import { mqttConnection } from './mqtt/connection.js';
+import { boardOptions } from './ops/board-options.js';
 import { logOptions } from './ops/log.js';
 import { modelsOptions } from './registry/sources.js';
 import { fileSink } from './sinks/file.js';
@@ -20,7 +21,7 @@ export const parts = {
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,
-  sections: { models: modelsOptions, engine: engineOptions, store: storeOptions, http: httpOptions, log: logOptions },
+  sections: { models: modelsOptions, engine: engineOptions, board: boardOptions, store: storeOptions, http: httpOptions, log: logOptions },
 } as const;
 
 /** Models that come with Shoal; a folder of `paths.models_dirs` comes before them. */

@@ -52,7 +52,10 @@ function escalationText(escalated: Escalation, accept: AcceptDecision | undefine
   const count = accept === undefined ? String(escalated.inputs) : `${accept.of - accept.accepted} of ${accept.of}`;
   const to = `escalated: ${count} to ${model}, variant ${variant}`;
   if (state === 'failed') return `${to}, which failed.`;
-  if (state !== 'ran') return `${to}: ${state.slice('skipped: '.length)}.`;
+  const shared = state.startsWith('skipped: shared');
+  if (state !== 'ran' && !shared)
+    return `not escalated: ${count} would have gone to ${model}, variant ${variant}, but ${state.slice('skipped: '.length)}.`;
+  if (shared) return `${to}: ${state.slice('skipped: '.length)}.`;
   return `${to}, in ${(preprocess_ms + run_ms + postprocess_ms).toFixed(1)} ms over ${runs} model ${runs === 1 ? 'run' : 'runs'}.`;
 }
 

@@ -4,7 +4,7 @@
  * Payload and trace are stored text of whatever version wrote them, so every field is optional here: what is missing is left out.
  */
 import type { Explanation } from '../core/contracts.js';
-import type { Observation, Outcome, StageTrace, Trace } from '../core/result.js';
+import type { Degradation, Observation, Outcome, StageTrace, Trace } from '../core/result.js';
 import { conditionText, decisionLines } from './decision-text.js';
 import { observationText } from './result-text.js';
 
@@ -27,7 +27,7 @@ const outcomeSentences: Readonly<Record<Outcome, string>> = {
   silent: 'It was kept silent: the stages ran, but by itself it was not worth telling',
   abstained: 'It abstained: the models were not sure enough to say anything',
   late: 'It was late: over its budget_ms, so the remaining stages did not run',
-  dropped: 'It was dropped before any model saw it',
+  dropped: 'It was dropped: this pipeline did not look at it',
   failed: 'It failed',
 };
 
@@ -79,12 +79,19 @@ function cameIn(explanation: Explanation, payload: Payload): string[] {
 }
 
 function ranText(explanation: Pick<Explanation, 'pipeline'>, trace: Partial<Trace>): string[] {
-  const { attempt = 1, queue_ms, decode_ms, stages = [], abstain } = trace;
+  const { attempt = 1, queue_ms, decode_ms, degraded, stages = [], abstain } = trace;
   return [
     `Pipeline ${explanation.pipeline}${attempt > 1 ? `, at attempt ${attempt}` : ''}.`,
     ...(queue_ms === undefined ? [] : [`It waited ${ms(queue_ms)} for an engine and was decoded in ${ms(decode_ms ?? 0)}.`]),
+    ...(degraded === undefined ? [] : degradedText(degraded)),
     ...(stages.length === 0 ? ['No stage ran.'] : stages.flatMap((stage) => [stageText(stage), ...decisionLines(stage).map(indented)])),
     ...(abstain === undefined ? [] : [`abstain ${conditionText(abstain)}.`]),
+  ];
+}
+
+function degradedText({ steps = [], of, why }: Partial<Degradation>): string[] {
+  return [
+    `It ran in a cheaper way, by ${steps.length} of its ${of ?? '?'} degrade steps (${steps.join('; ')}): ${why ?? 'nobody says why'}.`,
   ];
 }
 

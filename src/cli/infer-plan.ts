@@ -7,7 +7,7 @@ import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
-import { canRead, choicesOf, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
+import { allChoicesOf, canRead, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
 import type { Zones } from '../core/zone.js';
 import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
@@ -58,7 +58,7 @@ export async function planInference(parts: Parts, options: InferOptions, capture
   }
   const named = options.pipeline !== undefined || options.task !== undefined;
   const pipelines = resolution.pipelines.filter((pipeline) => named || canRead(pipeline, capture));
-  const models = pipelines.flatMap(({ stages }) => stages.flatMap(choicesOf).flatMap(({ model }) => registry.find(model) ?? []));
+  const models = pipelines.flatMap(allChoicesOf).flatMap(({ model }) => registry.find(model) ?? []);
   return {
     pipelines,
     models: [...new Map(models.map((model) => [modelRef(model), model])).values()],

@@ -75,7 +75,12 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   // A file belongs to no input: the zones of all are looked at.
   const here = Object.assign({}, ...Object.values(zones));
   const worthTelling = await compileWorthTelling(pipelines, onTrouble, { ...zones, [header.input]: here });
-  const { results } = new Reporter({ device, configHash, worthTelling }).answered(header, pipelines, answer, 0, 1);
+  const { results } = new Reporter({ device, configHash, worthTelling }).answered(
+    header,
+    pipelines.map((spec) => ({ spec })),
+    answer,
+    { queueMs: 0, attempt: 1 },
+  );
   return results.map(({ record }) => record);
 }
 

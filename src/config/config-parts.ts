@@ -6,6 +6,7 @@
 import type { z } from 'zod';
 import type { Kind, Task } from '../core/contracts.js';
 import type { PipelineConfig } from '../core/pipeline.js';
+import type { WhenFull } from '../core/waiting.js';
 import type { Zones } from '../core/zone.js';
 
 /** A kind of input, sink or connection, as far as its options go. */
@@ -17,6 +18,7 @@ export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' |
 export interface ConfigSections {
   readonly models: z.ZodType;
   readonly engine: z.ZodType;
+  readonly board: z.ZodType;
   readonly store: z.ZodType;
   readonly http: z.ZodType;
   readonly log: z.ZodType;
@@ -32,11 +34,16 @@ export interface ConfigParts<Sections extends ConfigSections = ConfigSections> {
 }
 
 /** An input, sink or connection: which kind, and that kind's parsed options. */
-export interface PartSettings {
+export interface PartSettings extends InputSettings {
   readonly type: string;
   readonly options: unknown;
-  /** Of an input that has any. */
-  readonly zones?: Zones;
+}
+
+/** What an input may have, whatever its kind. */
+export interface InputSettings {
+  readonly zones?: Zones | undefined;
+  readonly when_full?: WhenFull | undefined;
+  readonly max_waiting?: number | undefined;
 }
 
 export interface DeviceSettings {
@@ -63,6 +70,7 @@ export interface Settings<Sections extends ConfigSections = ConfigSections> {
   readonly variants: 'pinned' | 'auto';
   readonly models: z.infer<Sections['models']>;
   readonly engine: z.infer<Sections['engine']>;
+  readonly board: z.infer<Sections['board']>;
   readonly store: z.infer<Sections['store']>;
   readonly http: z.infer<Sections['http']>;
   readonly log: z.infer<Sections['log']>;

@@ -76,6 +76,7 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   if (typeof budget === 'number' && typeof hang === 'number' && budget > hang) {
     draft.add([...path, 'budget_ms'], `${budget} is above hang_ms (${hang}), the hard end`, 'lower one or raise the other');
   }
+  checkStandIns(draft, path, name);
   const names = await checkStages(draft, path, asList(pipeline.stages));
   checkReport(draft, [...path, 'report']);
   const when = draft.map([...path, 'report'])?.when;
@@ -83,6 +84,25 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
   const { abstain } = pipeline;
   if (typeof abstain === 'string') await checkCondition(draft, [...path, 'abstain'], abstain, { names, decides: 'abstain' });
+}
+
+/** A pipeline that another names to look instead must be there for the same captures, and have nobody to pass them on to. */
+function checkStandIns(draft: Draft, path: readonly string[], name: string): void {
+  const { from, degrade } = draft.map(path) ?? {};
+  for (const [i, step] of asList(degrade).entries()) {
+    const at = [...path, 'degrade', i, 'pipeline'];
+    const target = (step as { pipeline?: unknown } | null)?.pipeline;
+    if (typeof target !== 'string') continue;
+    const others = Object.keys(draft.map(['pipelines']) ?? {}).filter((other) => other !== name);
+    if (target === name) draft.add(at, `"${printable(target)}" is this pipeline itself`, 'name a cheaper one');
+    else checkName(draft, at, target, others, 'pipeline');
+    const other = draft.map(['pipelines', target]);
+    if (other === null || target === name) continue;
+    const missing = asList(from).find((input) => !asList(other.from).includes(input));
+    if (missing !== undefined) draft.add(at, `${printable(target)} does not take ${printable(String(missing))}`, 'add it to its from');
+    const passesOn = asList(other.degrade).some((its) => (its as { pipeline?: unknown } | null)?.pipeline !== undefined);
+    if (passesOn) draft.add(at, `${printable(target)} itself names another pipeline in degrade`, 'name that one here, or remove it there');
+  }
 }
 
 /** Names of the zones that any of these inputs has, as written. */

@@ -9,7 +9,7 @@ import { ShoalError } from '../core/errors.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
-import { deviceSchema, pathsSchema, pipelineSchema, stageSchema, variantsSchema, zonesSchema } from './schemas.js';
+import { degradeSchema, deviceSchema, inputSchema, pathsSchema, pipelineSchema, stageSchema, variantsSchema } from './schemas.js';
 
 export interface JsonSchema {
   type?: string;
@@ -70,11 +70,12 @@ function makeConfigJsonSchema(parts: ConfigParts): JsonSchema {
       paths: { ...jsonSchemaOf(pathsSchema), description: 'where things are on this device' },
       connections: { ...namedMap(parts.connections.map(kindSchema), 64, 0), description: 'shared connections, by name' },
       sinks: { ...namedMap(parts.sinks.map(kindSchema), limits.sinksMax), description: 'where results go, by name' },
-      inputs: { ...namedMap(parts.inputs.map(inputSchema), limits.inputsMax), description: 'where captures come from, by name' },
+      inputs: { ...namedMap(parts.inputs.map(inputJson), limits.inputsMax), description: 'where captures come from, by name' },
       pipelines: { ...namedMap([pipelineJson(parts)], limits.pipelinesMax), description: 'what looks at what, by name' },
       variants: jsonSchemaOf(variantsSchema),
       models: { description: 'where "shoal models add" fetches from', ...jsonSchemaOf(sections.models) },
       engine: { description: 'engine processes', ...jsonSchemaOf(sections.engine) },
+      board: { description: 'when the board is under pressure', ...jsonSchemaOf(sections.board) },
       store: { description: 'the database of results', ...jsonSchemaOf(sections.store) },
       http: { description: 'health, metrics and the local API', ...jsonSchemaOf(sections.http) },
       log: { description: 'the log', ...jsonSchemaOf(sections.log) },
@@ -103,12 +104,14 @@ function kindSchema(kind: ConfigKind): JsonSchema {
   );
 }
 
-function inputSchema(kind: ConfigKind): JsonSchema {
+function inputJson(kind: ConfigKind): JsonSchema {
   const json = kindSchema(kind);
-  if (json.properties && Object.hasOwn(json.properties, 'zones')) {
-    throw new ShoalError('SHOAL_INTERNAL', `the options of input ${kind.type} have a key "zones", which every input has`);
+  const common = jsonSchemaOf(inputSchema).properties ?? {};
+  const taken = Object.keys(common).find((key) => Object.hasOwn(json.properties ?? {}, key));
+  if (taken !== undefined) {
+    throw new ShoalError('SHOAL_INTERNAL', `the options of input ${kind.type} have a key "${taken}", which every input has`);
   }
-  return { ...json, properties: { ...json.properties, zones: jsonSchemaOf(zonesSchema) } };
+  return { ...json, properties: { ...json.properties, ...common } };
 }
 
 function discriminated(json: JsonSchema, key: string, property: JsonSchema, owner: string): JsonSchema {
@@ -122,6 +125,8 @@ function pipelineJson(parts: ConfigParts): JsonSchema {
   const json = jsonSchemaOf(pipelineSchema);
   const stages = json.properties?.stages;
   if (stages) stages.items = { oneOf: parts.tasks.map(taskSchema) };
+  const degrade = json.properties?.degrade;
+  if (degrade) degrade.items = { ...jsonSchemaOf(degradeSchema), additionalProperties: true };
   return json;
 }
 

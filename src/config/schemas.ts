@@ -10,6 +10,7 @@ import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import { reportModes } from '../core/pipeline.js';
+import { whenFullModes } from '../core/waiting.js';
 import { areaOf } from '../core/zone.js';
 
 const name = () => z.string().regex(idPattern);
@@ -78,8 +79,7 @@ export const reportSchema = z.strictObject({
 
 const share = () => z.number().min(0).max(1);
 
-/** What every input can have, whatever its type. */
-export const zonesSchema = z
+const zonesSchema = z
   .record(
     name(),
     z
@@ -94,6 +94,25 @@ export const zonesSchema = z
     "named polygons of 3 .. 32 corners, 0 .. 1 of the picture, x to the right, y down: in_zone(p.box, 'door') in conditions is true for what stands in one, by the bottom centre of its box",
   );
 
+/** What every input can have, whatever its type. How captures wait depends on the input where nothing is said (core/waiting.ts). */
+export const inputSchema = z.strictObject({
+  zones: zonesSchema.optional(),
+  when_full: z
+    .enum(whenFullModes)
+    .optional()
+    .describe(
+      'when as many captures wait for an engine as may: block, the input waits; keep_latest, what has waited longest is dropped; drop_newest, what comes is dropped; what is dropped is counted with its cause; block if not given, keep_latest for an input whose captures never come back',
+    ),
+  max_waiting: z
+    .int()
+    .min(1)
+    .max(limits.waitingPerInputMax)
+    .optional()
+    .describe(`captures of this input that may wait for an engine; ${limits.waitingPerInputMax} if not given, 1 with keep_latest`),
+});
+
+export const inputKeys = Object.keys(inputSchema.shape);
+
 export const variantsSchema = z
   .enum(['pinned', 'auto'])
   .default('pinned')
@@ -102,6 +121,25 @@ export const variantsSchema = z
   );
 
 const hangMsMax = 3_600_000;
+
+const stageName = () => z.string().regex(variablePattern);
+const modelName = () =>
+  z
+    .string()
+    .regex(/^[A-Za-z0-9_.-]{1,64}(@[A-Za-z0-9_.+-]{1,64})?$/)
+    .meta({ expected: 'name or name@version' });
+
+/** A step of `degrade`, but for the options of its stage's task, which are written beside these keys. */
+export const degradeSchema = z.strictObject({
+  stage: stageName().optional().describe('a stage to run with the keys of this step instead of its own'),
+  model: modelName().optional().describe('name or name@version of another model for that stage'),
+  variant: name().optional().describe('another variant of its model, or of the one named here'),
+  escalate: z.literal('off').optional().describe('off: that stage takes no second look'),
+  skip: stageName().optional().describe('a stage to leave out'),
+  pipeline: name().optional().describe('another pipeline that looks at the capture instead; the last step'),
+});
+
+export const degradeKeys = Object.keys(degradeSchema.shape);
 
 /** A pipeline but for its stages, which depend on their tasks. */
 export const pipelineSchema = z.strictObject({
@@ -113,7 +151,25 @@ export const pipelineSchema = z.strictObject({
     .min(1)
     .max(hangMsMax)
     .optional()
-    .describe('the wish, looked at between stages: beyond it the outcome is late (ms); none if not given'),
+    .describe(
+      'the wish, looked at between stages: beyond it the outcome is late (ms); none if not given. Waiting for an engine counts, except for inputs that block',
+    ),
+  max_rate_hz: z
+    .number()
+    .min(0.001)
+    .max(1000)
+    .optional()
+    .describe(
+      'captures it looks at a second, at most (Hz); further ones wait where their input blocks, and are dropped otherwise; as many as come if not given',
+    ),
+  degrade: z
+    .array(z.unknown())
+    .min(1)
+    .max(limits.degradeStepsMax)
+    .optional()
+    .describe(
+      'what to give up, in this order, while budget_ms cannot be met or the board is under pressure; each step on top of those before',
+    ),
   hang_ms: z
     .int()
     .min(limits.hangMsMin)
@@ -126,13 +182,6 @@ export const pipelineSchema = z.strictObject({
     .optional()
     .describe('CEL over the stages: where it holds, the outcome is abstained, whatever report.when says: the models are not sure'),
 });
-
-const stageName = () => z.string().regex(variablePattern);
-const modelName = () =>
-  z
-    .string()
-    .regex(/^[A-Za-z0-9_.-]{1,64}(@[A-Za-z0-9_.+-]{1,64})?$/)
-    .meta({ expected: 'name or name@version' });
 
 const escalateSchema = z.strictObject({
   variant: name().optional().describe('another variant of the same model, or of the one named here'),

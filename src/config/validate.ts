@@ -7,7 +7,7 @@
 import type { z } from 'zod';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
-import type { PipelineConfig, StageConfig } from '../core/pipeline.js';
+import type { PipelineConfig } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
 import type { ConfigKind, ConfigParts, ConfigSections, DeviceSettings, PartSettings, PathSettings, Settings } from './config-parts.js';
 import type { TreeNode } from './config-tree.js';
@@ -16,8 +16,9 @@ import { Draft } from './draft.js';
 import { describe, suggestKey } from './explain-issue.js';
 import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
-import { deviceSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema, zonesSchema } from './schemas.js';
+import { deviceSchema, inputKeys, inputSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema } from './schemas.js';
 import { defaultName } from './stage-name.js';
+import { takeDegrade, type WrittenStage } from './take-degrade.js';
 
 /** Settings, or null when `problems` holds an error afterwards. */
 export async function validateTree<Sections extends ConfigSections>(
@@ -54,7 +55,7 @@ export async function validateTree<Sections extends ConfigSections>(
   return { version: 1, device, paths, connections, sinks, inputs, pipelines, variants, ...sections } as unknown as Settings<Sections>;
 }
 
-const sectionNames = ['models', 'engine', 'store', 'http', 'log'] as const;
+const sectionNames = ['models', 'engine', 'board', 'store', 'http', 'log'] as const;
 
 function checkTop(draft: Draft): void {
   const known = Object.keys(draft.schema.properties ?? {});
@@ -121,8 +122,8 @@ function takeParts(
 ): Named<PartSettings> {
   const parts: Named<PartSettings> = {};
   for (const [name, { type, ...rest }] of entries(draft, section, max)) {
-    const { zones: given, ...others } = rest;
-    const [zoned, options] = section === 'inputs' && given !== undefined ? [given, others] : [undefined, rest];
+    const common = section === 'inputs' ? Object.fromEntries(Object.entries(rest).filter(([key]) => inputKeys.includes(key))) : {};
+    const options = Object.fromEntries(Object.entries(rest).filter(([key]) => !Object.hasOwn(common, key)));
     const kind = kinds.find((candidate) => candidate.type === type);
     if (!kind) {
       complainOfChoice(
@@ -134,9 +135,9 @@ function takeParts(
       );
       continue;
     }
-    const zones = zoned === undefined ? undefined : draft.take(zonesSchema, [section, name, 'zones'], zoned);
+    const shared = draft.take(inputSchema, [section, name], common);
     const parsed = draft.take(kind.options, [section, name], options);
-    if (parsed !== undefined) parts[name] = { type: kind.type, options: parsed, ...(zones === undefined ? {} : { zones }) };
+    if (parsed !== undefined) parts[name] = { type: kind.type, options: parsed, ...shared };
   }
   return parts;
 }
@@ -157,16 +158,19 @@ function takePipelines(draft: Draft): Named<PipelineConfig> {
   for (const [name, entry] of entries(draft, 'pipelines', limits.pipelinesMax)) {
     const path = ['pipelines', name];
     const parsed = draft.take(pipelineSchema, path, entry);
-    const stages = (Array.isArray(entry.stages) ? entry.stages.slice(0, limits.stagesMax) : []).map((stage, i) =>
-      takeStage(draft, [...path, 'stages', i], stage),
+    const stages = (Array.isArray(entry.stages) ? entry.stages.slice(0, limits.stagesMax) : []).flatMap(
+      (stage, i) => takeStage(draft, [...path, 'stages', i], stage) ?? [],
     );
-    const complete = stages.filter((stage) => stage !== undefined);
-    if (parsed) pipelines[name] = { ...parsed, sinks: parsed.sinks ?? allSinks, stages: complete };
+    const degrade = takeDegrade(draft, [...path, 'degrade'], entry.degrade, stages);
+    if (!parsed) continue;
+    const { degrade: _, ...rest } = parsed;
+    const complete = { ...rest, sinks: parsed.sinks ?? allSinks, stages: stages.map(({ stage }) => stage) };
+    pipelines[name] = degrade === null ? complete : { ...complete, degrade };
   }
   return pipelines;
 }
 
-function takeStage(draft: Draft, path: (string | number)[], value: unknown): StageConfig | undefined {
+function takeStage(draft: Draft, path: (string | number)[], value: unknown): WrittenStage | undefined {
   if (typeof value !== 'object' || value === null || Array.isArray(value)) {
     draft.add(path, `got ${describe(value)}, need a map with a task`);
     return undefined;
@@ -188,5 +192,5 @@ function takeStage(draft: Draft, path: (string | number)[], value: unknown): Sta
   const stage = draft.take(stageSchema, path, own);
   const options = draft.take(task.options as z.ZodType<Record<string, unknown>>, path, rest);
   if (!stage || options === undefined) return undefined;
-  return { ...stage, as: stage.as ?? defaultName(task), options };
+  return { stage: { ...stage, as: stage.as ?? defaultName(task), options }, path, written: rest };
 }

@@ -11,6 +11,10 @@ export interface EngineJob {
   readonly content: CaptureContent;
   /** Names of pipelines the engine was configured with. */
   readonly pipelines: readonly string[];
+  /** By pipeline, where it is not run as configured but in its cheaper way of this number (from 1). */
+  readonly levels?: Readonly<Record<string, number>>;
+  /** What is spent of every budget already (ms): how long a capture waited that is nothing worth when it is old. */
+  readonly spentMs?: number;
   /** Never share the engine with another job. */
   readonly solo: boolean;
   /** From the job's start in the engine to SIGKILL. */

@@ -142,8 +142,26 @@ export const limits = {
   /** Share of the CPU time a variant must save to be worth a change, noise already taken off. */
   tuneGainMin: 0.03,
 
-  /** Captures waiting in the core over all priorities; each replayable one is a file name, not its bytes. */
-  queueCapturesMax: 256,
+  /** Captures of one input waiting in the core; each replayable one is a file name, not its bytes. Full engines are fed by far fewer. */
+  waitingPerInputMax: 64,
+  /** How long (ms) a capture of low priority waits before it has a claim to a turn, and how many turns make one such: at most 6 % for what is not urgent. */
+  agedMs: 10_000,
+  agedTurns: 16,
+  /** Cheaper ways a pipeline may name: more are not told apart by what they cost. */
+  degradeStepsMax: 8,
+  /** How long (ms) a pipeline keeps a cheaper way before the better one is tried again: doubled each time that fails, forgotten when it lasts. */
+  degradeHoldFirstMs: 2_000,
+  degradeHoldMaxMs: 120_000,
+  /** What a way to run cost longer ago than this (ms) says little of now: the board may have cooled, or heated, since. */
+  degradeStaleMs: 15_000,
+  /** Share of what is left of a budget that the better way may be expected to take before it is tried again. */
+  degradeHeadroom: 0.8,
+  /** How often (ms) the board is asked how it feels, for how long it must be under pressure before pipelines take a cheaper way, and each next one. */
+  boardLookMs: 1_000,
+  boardPressedMs: 3_000,
+  boardStepMs: 15_000,
+  /** For how long (ms) it must be well before they go back, step by step. */
+  boardCalmMs: 5_000,
   /** Claimed and unsettled captures per input: bounds the suspects after a crash. */
   claimsPerInputMax: 64,
   /** Solo engine crashes until a capture is quarantined (law 5). */

@@ -25,6 +25,8 @@ export interface StageSpec {
   readonly escalate?: ModelChoice;
   /** Where `when`, CEL over this stage and those before, holds, no later stage runs. */
   readonly stop?: StopConfig;
+  /** Left out, since the pipeline runs in a cheaper way. */
+  readonly leftOut?: true;
 }
 
 export interface ModelChoice {
@@ -49,6 +51,34 @@ export function choicesOf({ model, variant, escalate }: StageSpec): readonly Mod
   return escalate === undefined ? [{ model, variant }] : [{ model, variant }, escalate];
 }
 
+/** Every model and variant a pipeline may run, in its own way and in cheaper ones; some more than once. */
+export function allChoicesOf({ stages, cheaper }: Pick<PipelineSpec, 'stages' | 'cheaper'>): readonly ModelChoice[] {
+  return [stages, ...(cheaper ?? []).map((way) => way.stages)].flatMap((some) => some.flatMap(choicesOf));
+}
+
+/** A pipeline's stages as they run in a cheaper way, or another pipeline that runs instead. */
+export interface CheaperWay {
+  /** What is different from the pipeline as configured, for a person; in the order of the configuration. */
+  readonly steps: readonly string[];
+  readonly stages: readonly StageSpec[];
+  /** Name of the pipeline that looks at the capture instead; `stages` are none then. */
+  readonly instead?: string;
+}
+
+/** The pipeline as it runs at a level: 0 as configured, above that by the cheaper ways. */
+export function atLevel(spec: PipelineSpec, level: number): PipelineSpec {
+  const way = spec.cheaper?.[level - 1];
+  if (way === undefined) return spec;
+  const levels = leveled.get(spec) ?? new Map<number, PipelineSpec>();
+  leveled.set(spec, levels);
+  const known = levels.get(level) ?? { ...spec, stages: way.stages };
+  levels.set(level, known);
+  return known;
+}
+
+/** The same object for the same pipeline and level, so that what is compiled for it is compiled once. */
+const leveled = new WeakMap<PipelineSpec, Map<number, PipelineSpec>>();
+
 export type TraceDetail = 'none' | 'summary' | 'full';
 
 export interface PipelineSpec {
@@ -60,6 +90,10 @@ export interface PipelineSpec {
   readonly stages: readonly StageSpec[];
   /** The wish, looked at between stages; null for none. */
   readonly budgetMs: number | null;
+  /** Captures a second, at most; absent for as many as come. */
+  readonly maxRateHz?: number;
+  /** Cheaper ways to run it, each cheaper than those before; absent without any. */
+  readonly cheaper?: readonly CheaperWay[];
   /** The hard end of the job, by SIGKILL. */
   readonly hangMs: number;
   /** 0 (first) .. 9 (last). */
@@ -97,10 +131,24 @@ export interface PipelineConfig {
   readonly stages: readonly StageConfig[];
   readonly report: ReportConfig;
   readonly budget_ms?: number | undefined;
+  readonly max_rate_hz?: number | undefined;
+  readonly degrade?: readonly DegradeConfig[] | undefined;
   readonly hang_ms?: number | undefined;
   readonly priority: number;
   readonly sinks?: readonly string[] | undefined;
   readonly abstain?: string | undefined;
+}
+
+/** One step to a cheaper way to run a pipeline: a stage changed, a stage left out, or another pipeline instead. Each comes on top of those before. */
+export interface DegradeConfig {
+  readonly stage?: string | undefined;
+  readonly model?: string | undefined;
+  readonly variant?: string | undefined;
+  readonly escalate?: 'off' | undefined;
+  /** All of the stage's own options, with those of the step in the place of its own; absent where the step names none. */
+  readonly options?: Readonly<Record<string, unknown>> | undefined;
+  readonly skip?: string | undefined;
+  readonly pipeline?: string | undefined;
 }
 
 /** `every` result that `when` holds for, or the `events` they amount to. */

@@ -18,7 +18,18 @@ export interface SettledOutcome {
   readonly outcome: Outcome;
   /** Why, for a person; present for failed, dropped and late. */
   readonly reason?: string;
+  /** Present for dropped: why, for a counter. */
+  readonly cause?: DropCause;
 }
+
+/**
+ * `unrouted`: no pipeline reads it. The others are what the operator asked for: `overtaken` by a newer one of its input, `queue_full`, beyond the
+ * pipeline's `max_rate`, `degraded` to another pipeline.
+ */
+export type DropCause = 'unrouted' | 'overtaken' | 'queue_full' | 'max_rate' | 'degraded';
+
+/** Stands where a pipeline would, in the outcome of a capture that none reads. */
+export const noPipeline = '-';
 
 export class Receipt {
   #settled = false;

@@ -130,6 +130,22 @@ export interface StageTrace {
   alternative?: Alternative;
 }
 
+/** What a stage spent (ms), its second look included. */
+export function spentMs({ preprocess_ms, run_ms, postprocess_ms, escalated }: Spent & Pick<StageTrace, 'escalated'>): number {
+  return preprocess_ms + run_ms + postprocess_ms + (escalated === undefined ? 0 : spentMs(escalated));
+}
+
+type Spent = Pick<Escalation, 'preprocess_ms' | 'run_ms' | 'postprocess_ms'>;
+
+/** That a pipeline ran in a cheaper way than configured, and why. */
+export interface Degradation {
+  /** What was different, in the order of the configuration. */
+  steps: readonly string[];
+  /** How many steps there are. */
+  of: number;
+  why: string;
+}
+
 export interface Trace {
   queue_ms: number;
   decode_ms: number;
@@ -138,4 +154,6 @@ export interface Trace {
   abstain?: Decision;
   /** Which attempt this was; above 1 after a crash. */
   attempt: number;
+  /** Absent where it ran as configured. */
+  degraded?: Degradation;
 }

@@ -7,7 +7,7 @@
 import { ShoalError } from '../core/errors.js';
 import type { EngineAnswer, EngineJob, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
-import type { PipelineSpec } from '../core/pipeline.js';
+import { atLevel, type PipelineSpec } from '../core/pipeline.js';
 import { type OpenContent, openContent } from './content.js';
 import { weigh } from './protocol.js';
 import { flatError, type PipelineTools, runPipeline, type Shared } from './run-pipeline.js';
@@ -36,7 +36,10 @@ export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAns
       if ('error' in given) pipelines.push(failed(name, given.error));
       else if (spec === undefined)
         pipelines.push(failed(name, new ShoalError('SHOAL_INTERNAL', `this engine was not given a pipeline "${name}"`)));
-      else pipelines.push(await runPipeline(spec, given, needed ? decodeMs : 0, shared, tools));
+      else {
+        const spent = (job.spentMs ?? 0) + (needed ? decodeMs : 0);
+        pipelines.push(await runPipeline(atLevel(spec, job.levels?.[name] ?? 0), given, spent, shared, tools));
+      }
     }
   } catch (error) {
     for (const pipeline of job.pipelines.slice(pipelines.length)) pipelines.push(failed(pipeline, error));

@@ -4,8 +4,8 @@
  * Guarantees: every stage is in the trace, whether it ran or not, with what decided it. A stage that two pipelines of a job share (same
  * task, model, variant, options and source) runs once, and so does its second look by an escalation; what only decides whether a
  * stage runs (`when`, an earlier `stop`) is asked for each pipeline and does not keep them from sharing. Never throws.
- * A pipeline's budget counts the decoding and its own stages, not the pipelines before it, and is looked at between
- * stages and at the end; a stage and its second look are one.
+ * A pipeline's budget counts what was spent before (waiting, decoding) and its own stages, not the pipelines before it, and is looked at
+ * between stages and at the end. A second look that usually takes longer than what is left is not begun.
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
@@ -41,20 +41,24 @@ interface State {
   heard: string | null;
   readonly shared: Shared;
   readonly tools: PipelineTools;
+  /** What is left of the budget (ms), below 0 when it is overdrawn; infinite without one. */
+  readonly leftMs: () => number;
 }
 
+/** `spentMs` is what is gone of its budget already: waiting, where that counts, and decoding. */
 export async function runPipeline(
   spec: PipelineSpec,
   decoded: Decoded,
-  decodeMs: number,
+  spentMs: number,
   shared: Shared,
   tools: PipelineTools,
 ): Promise<PipelineAnswer> {
   const began = performance.now();
-  const state: State = { name: spec.name, decoded, observations: {}, stages: [], keys: new Map(), heard: null, shared, tools };
+  const leftMs = () => (spec.budgetMs ?? Number.POSITIVE_INFINITY) - (spentMs + performance.now() - began);
+  const state: State = { name: spec.name, decoded, observations: {}, stages: [], keys: new Map(), heard: null, shared, tools, leftMs };
   const { observations, stages } = state;
   const answer = { pipeline: spec.name, observations, stages };
-  const late = () => lateness(spec, decodeMs + performance.now() - began);
+  const late = () => lateness(spec, leftMs());
   const leave = (index: number, why: StageTrace['state']) => {
     for (const left of spec.stages.slice(index)) stages.push(emptyTrace(left, why));
   };
@@ -85,14 +89,18 @@ export async function runPipeline(
   }
 }
 
-function lateness(spec: PipelineSpec, spentMs: number): string | null {
-  if (spec.budgetMs === null || spentMs <= spec.budgetMs) return null;
-  return `took ${Math.round(spentMs)} ms, its budget_ms is ${spec.budgetMs}`;
+function lateness({ budgetMs }: PipelineSpec, leftMs: number): string | null {
+  if (budgetMs === null || leftMs >= 0) return null;
+  return `took ${Math.round(budgetMs - leftMs)} ms, its budget_ms is ${budgetMs}`;
 }
 
 /** Asks a stage's conditions and runs it; its trace and what it found go into the state. */
 async function runPlanned(state: State, planned: PlannedStage): Promise<{ error?: unknown; stopped?: string }> {
   const { spec } = planned;
+  if (spec.leftOut) {
+    state.stages.push(notRun(state, spec, 'skipped: the pipeline runs in a cheaper way'));
+    return {};
+  }
   const when = planned.when === null ? undefined : decide(planned.when, state.observations);
   const asked = when === undefined ? {} : { when };
   if (when?.holds === false) {
@@ -147,8 +155,10 @@ async function look(state: State, { spec, accept }: PlannedStage): Promise<Looke
     return { outcome: { ...outcome, trace: { ...trace, alternative } }, key };
   }
   const { model, variant } = spec.escalate;
-  const again = each === null ? null : refused.flatMap((index) => each[index] ?? []);
   const secondKey = JSON.stringify([key, spec.accept, model, variant]);
+  const unaffordable = state.shared.has(secondKey) ? null : tooDear(state, spec.escalate, refused.length);
+  if (unaffordable !== null) return { outcome: { ...outcome, trace: { ...trace, escalated: unaffordable } }, key };
+  const again = each === null ? null : refused.flatMap((index) => each[index] ?? []);
   const second = await runShared(state, secondKey, { ...spec, model, variant }, again);
   const escalated = escalationOf(second.trace, spec.escalate);
   if (second.error !== undefined) return { outcome: { ...second, trace: { ...trace, state: 'failed', escalated } }, key };
@@ -156,6 +166,14 @@ async function look(state: State, { spec, accept }: PlannedStage): Promise<Looke
   const found = each === null ? second.trace.found : observations.length;
   const kept = observations.slice(0, limits.observationsMax);
   return { outcome: { ...outcome, ...second, observations: kept, trace: { ...trace, found, escalated } }, key: secondKey };
+}
+
+/** A second look that is not begun, since the budget would not last for it; null where it may be. */
+function tooDear({ tools, leftMs }: State, choice: ModelChoice, inputs: number): Escalation | null {
+  const usualMs = tools.costs.usual(choice, inputs);
+  if (usualMs === null || usualMs <= leftMs()) return null;
+  const state = `skipped: it usually takes ${Math.round(usualMs)} ms, more than is left of budget_ms` as const;
+  return { ...choice, state, inputs, runs: 0, preprocess_ms: 0, run_ms: 0, postprocess_ms: 0, found: 0 };
 }
 
 /** What a stage looks at one by one; null for the capture as a whole. Several stages' observations follow each other and share one bound. */

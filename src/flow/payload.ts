@@ -8,7 +8,18 @@
 import type { CaptureHeader } from '../core/capture.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type PipelineSpec } from '../core/pipeline.js';
-import type { AcceptDecision, Decision, Escalation, Observation, Outcome, Quad, StageTrace, Trace, Witness } from '../core/result.js';
+import {
+  type AcceptDecision,
+  type Decision,
+  type Escalation,
+  type Observation,
+  type Outcome,
+  type Quad,
+  type StageTrace,
+  spentMs,
+  type Trace,
+  type Witness,
+} from '../core/result.js';
 
 export interface PayloadInput {
   readonly id: string;
@@ -74,6 +85,7 @@ function traceOf(input: PayloadInput): Record<string, unknown> {
     attempt: trace.attempt,
     queue_ms: tenth(trace.queue_ms),
     decode_ms: tenth(trace.decode_ms),
+    ...(trace.degraded === undefined ? {} : { degraded: trace.degraded }),
     stages: trace.stages.map(input.pipeline.report.trace === 'full' ? fullStage : summaryStage),
     ...(trace.abstain === undefined || input.pipeline.report.trace !== 'full' ? {} : { abstain: decided(trace.abstain) }),
   };
@@ -83,9 +95,9 @@ function summaryStage(stage: StageTrace): Record<string, unknown> {
   return {
     stage: stage.stage,
     ...ranOn(stage),
-    ms: tenth(spentBy(stage)),
+    ms: tenth(spentMs(stage)),
     found: stage.found,
-    ...(stage.escalated === undefined ? {} : { escalated: stage.escalated.inputs }),
+    ...(stage.escalated === undefined || stage.escalated.runs === 0 ? {} : { escalated: stage.escalated.inputs }),
   };
 }
 
@@ -94,7 +106,7 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
     stage: stage.stage,
     task: stage.task,
     ...ranOn(stage),
-    ms: tenth(spentBy(stage)),
+    ms: tenth(spentMs(stage)),
     preprocess_ms: tenth(stage.preprocess_ms),
     run_ms: tenth(stage.run_ms),
     postprocess_ms: tenth(stage.postprocess_ms),
@@ -109,15 +121,8 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
   };
 }
 
-/** With the second look. */
-function spentBy({ preprocess_ms, run_ms, postprocess_ms, escalated }: Pick<StageTrace, Spent | 'escalated'>): number {
-  return preprocess_ms + run_ms + postprocess_ms + (escalated === undefined ? 0 : spentBy(escalated));
-}
-
-type Spent = 'preprocess_ms' | 'run_ms' | 'postprocess_ms';
-
 function escalationOf({ state, model, variant, inputs, runs, found, ...spent }: Escalation): Record<string, unknown> {
-  return { ...(state === 'ran' ? {} : { state }), model, variant, ms: tenth(spentBy(spent)), inputs, runs, found };
+  return { ...(state === 'ran' ? {} : { state }), model, variant, ms: tenth(spentMs(spent)), inputs, runs, found };
 }
 
 /** Scores in four decimals, as in observations. */

@@ -12,8 +12,8 @@ import { resultId } from '../core/id.js';
 import type { EngineAnswer, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
-import type { SettledOutcome } from '../core/receipt.js';
-import type { Observation, Outcome, Trace } from '../core/result.js';
+import type { DropCause, SettledOutcome } from '../core/receipt.js';
+import type { Degradation, Observation, Outcome, Trace } from '../core/result.js';
 import type { Settled } from '../core/settled.js';
 import type { Watched } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
@@ -47,6 +47,24 @@ interface Look {
 interface Verdict {
   readonly outcome: Outcome;
   readonly reason: string | null;
+  readonly cause?: DropCause;
+}
+
+export interface Unanswered extends Verdict {
+  readonly outcome: 'failed' | 'late' | 'dropped';
+  readonly reason: string;
+}
+
+/** A pipeline as it was asked of an engine, and how that differs from the configuration. */
+export interface AskedPipeline {
+  readonly spec: PipelineSpec;
+  readonly degraded?: Degradation;
+}
+
+/** How long (ms) the capture waited for an engine, and which attempt it was. */
+export interface Attempt {
+  readonly queueMs: number;
+  readonly attempt: number;
 }
 
 type Seen = Pick<Sighting, 'holds' | 'score' | 'labels'>;
@@ -60,22 +78,30 @@ export class Reporter {
     this.#context = context;
   }
 
-  answered(header: CaptureHeader, pipelines: readonly PipelineSpec[], answer: EngineAnswer, queueMs: number, attempt: number): Reported {
-    return this.#report(header, pipelines, (pipeline) => {
-      const found = answer.pipelines.find((candidate) => candidate.pipeline === pipeline.name);
-      const abstain = found?.abstain === undefined ? {} : { abstain: found.abstain };
-      const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...abstain };
-      if (found === undefined)
-        return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
-      const verdict = this.#judge(pipeline, found, header);
-      if (pipeline.report.events === undefined || found.state !== 'done') return { verdict, observations: found.observations, trace };
-      return { verdict: withheld(verdict), observations: found.observations, trace, sighting: seen(pipeline, found, verdict) };
-    });
+  answered(header: CaptureHeader, asked: readonly AskedPipeline[], answer: EngineAnswer, { queueMs, attempt }: Attempt): Reported {
+    const degradations = new Map(asked.map(({ spec, degraded }) => [spec.name, degraded]));
+    return this.#report(
+      header,
+      asked.map(({ spec }) => spec),
+      (pipeline) => {
+        const found = answer.pipelines.find((candidate) => candidate.pipeline === pipeline.name);
+        const abstain = found?.abstain === undefined ? {} : { abstain: found.abstain };
+        const degraded = degradations.get(pipeline.name);
+        const more = { ...abstain, ...(degraded === undefined ? {} : { degraded }) };
+        const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...more };
+        if (found === undefined)
+          return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
+        const verdict = this.#judge(pipeline, found, header);
+        if (pipeline.report.events === undefined || found.state !== 'done') return { verdict, observations: found.observations, trace };
+        return { verdict: withheld(verdict), observations: found.observations, trace, sighting: seen(pipeline, found, verdict) };
+      },
+    );
   }
 
-  failed(header: CaptureHeader, pipelines: readonly PipelineSpec[], reason: string, queueMs: number, attempt: number): Reported {
+  /** For pipelines that no engine was asked for, or whose engine gave no answer. */
+  unanswered(header: CaptureHeader, pipelines: readonly PipelineSpec[], verdict: Unanswered, { queueMs, attempt }: Attempt): Reported {
     const trace = { queue_ms: queueMs, decode_ms: 0, stages: [], attempt };
-    return this.#report(header, pipelines, () => ({ verdict: { outcome: 'failed', reason }, observations: {}, trace }));
+    return this.#report(header, pipelines, () => ({ verdict, observations: {}, trace }));
   }
 
   #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Verdict {
@@ -99,9 +125,15 @@ export class Reporter {
     const outcomes: SettledOutcome[] = [];
     const results = pipelines.map((pipeline) => {
       const { verdict, observations, trace, sighting = null } = look(pipeline);
+      const { outcome, reason, cause } = verdict;
       const id = resultId(header.id, pipeline.name);
-      outcomes.push({ pipeline: pipeline.name, outcome: verdict.outcome, ...(verdict.reason === null ? {} : { reason: verdict.reason }) });
-      const payload = encodePayload({ id, header, pipeline, observations, trace, ...this.#context, ...verdict });
+      outcomes.push({
+        pipeline: pipeline.name,
+        outcome,
+        ...(reason === null ? {} : { reason }),
+        ...(cause === undefined ? {} : { cause }),
+      });
+      const payload = encodePayload({ id, header, pipeline, observations, trace, ...this.#context, outcome, reason });
       const record = {
         id,
         captureId: header.id,
@@ -110,13 +142,19 @@ export class Reporter {
         input: header.input,
         payload,
         trace: JSON.stringify(trace),
-        ...verdict,
+        outcome,
+        reason,
       };
       const watched = sighting === null ? {} : { watched: this.#watched(header, pipeline, id, sighting) };
-      return { record, sinks: told.has(verdict.outcome) ? pipeline.sinks : [], ...watched };
+      return { record, sinks: told.has(outcome) ? pipeline.sinks : [], ...watched };
     });
     return { results, outcomes };
   }
+}
+
+/** Several reports on one capture as one. */
+export function together(reports: readonly Reported[]): Reported {
+  return { results: reports.flatMap(({ results }) => results), outcomes: reports.flatMap(({ outcomes }) => outcomes) };
 }
 
 /** The result is kept, and what it amounts to is told. */

@@ -1,53 +1,70 @@
 /**
- * The schedule: bounded queues by priority in front of the engines, and the way back to the store.
+ * The schedule: bounded queues in front of the engines, and the way of every capture to its settlement.
  *
- * Guarantees: every accepted capture ends in exactly one committed settlement, or is returned to its input unharmed
- * when the daemon stops; the receipt settles only after the commit (law 3). A capture whose engine died runs alone
- * next time, and is quarantined after `limits.soloCrashesMax` solo crashes (law 5). Deliberately decides nothing about
- * what a result means (report) or who gets it (relay).
+ * Guarantees: every accepted capture ends in exactly one committed settlement, or is returned to its input unharmed when the daemon stops.
+ * Urgent pipelines come first, inputs get equal shares of the engines, and nothing waits for ever (core/fair-queue.ts); what does not fit waits
+ * or is dropped as its input's `when_full` says, counted. A capture whose engine died runs alone next time, and is quarantined after
+ * `limits.soloCrashesMax` solo crashes (law 5). Deliberately decides nothing about what a result means (report) or who gets it (relay).
  */
-import { setTimeout as sleep } from 'node:timers/promises';
-import { Backoff } from '../core/backoff.js';
 import type { Capture } from '../core/capture.js';
 import type { Engines, Offer, Store, Surroundings } from '../core/contracts.js';
 import { EngineLoss, reasonOf, ShoalError } from '../core/errors.js';
+import { FairQueue, type Queued } from '../core/fair-queue.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
-import { PriorityQueue } from '../core/queue.js';
-import type { Receipt } from '../core/receipt.js';
+import type { Pressure } from '../core/pressure.js';
+import { type DropCause, noPipeline, type Receipt } from '../core/receipt.js';
 import type { Settled } from '../core/settled.js';
-import type { Reported, Reporter } from './report.js';
+import type { WaitingRules } from '../core/waiting.js';
+import { type JobPlan, JobPlanner } from './job-planner.js';
+import { Paces } from './paces.js';
+import { type Reported, type Reporter, together } from './report.js';
 import { route } from './router.js';
+import { Settler } from './settler.js';
 
 export interface ScheduleParts extends Surroundings {
   readonly pipelines: readonly PipelineSpec[];
   readonly engines: Engines;
   readonly store: Store;
   readonly reporter: Reporter;
+  /** By input. */
+  readonly waiting: (input: string) => WaitingRules;
+  readonly pressure: () => Pressure;
 }
 
-interface Waiting {
+interface Waiting extends Queued {
   readonly capture: Capture;
   readonly receipt: Receipt;
   readonly pipelines: readonly PipelineSpec[];
-  readonly priority: number;
-  readonly hangMs: number;
-  readonly since: number;
+  /** What is said already, of pipelines that do not look at it. */
+  readonly said: readonly Reported[];
+  /** Its age counts against budgets: of an input that blocks, captures wait in the source as well as here. */
+  readonly ages: boolean;
   solo: boolean;
   attempt: number;
+  /** The rates of its pipelines have let it through. */
+  paced: boolean;
 }
 
 export class Schedule {
   readonly #parts: ScheduleParts;
-  readonly #queue = new PriorityQueue<Waiting>(limits.queueCapturesMax);
-  readonly #space: (() => void)[] = [];
+  readonly #queue = new FairQueue<Waiting>();
+  readonly #planner: JobPlanner;
+  readonly #paces: Paces;
+  readonly #settler: Settler;
+  /** Who waits for room, by input. */
+  readonly #space = new Map<string, (() => void)[]>();
   readonly #settling = new Set<Promise<void>>();
   #unwatch: (() => void) | undefined;
+  #timer: NodeJS.Timeout | undefined;
   readonly #stop = new AbortController();
   #pumping = false;
 
   constructor(parts: ScheduleParts) {
     this.#parts = parts;
+    this.#planner = new JobPlanner(parts.pipelines, parts.pressure, parts);
+    this.#paces = new Paces(parts.pipelines);
+    this.#settler = new Settler(parts.store, parts);
   }
 
   start(): void {
@@ -57,9 +74,11 @@ export class Schedule {
   /** Returns what waits to its inputs; what runs is settled or returned by the time the engines have stopped. */
   stop(): void {
     this.#stop.abort();
+    this.#settler.stop();
     this.#unwatch?.();
-    for (let waiting = this.#queue.shift(); waiting !== undefined; waiting = this.#queue.shift()) this.#giveBack(waiting);
-    for (const wake of this.#space.splice(0)) wake();
+    clearTimeout(this.#timer);
+    for (const waiting of this.#queue.drain()) this.#giveBack(waiting);
+    for (const input of this.#space.keys()) this.#wake(input);
   }
 
   /** Resolves when nothing is on its way to the store any more. */
@@ -70,31 +89,84 @@ export class Schedule {
   readonly offer: Offer = async (capture, receipt) => {
     const { header } = capture;
     const routed = route(header, this.#parts.pipelines);
-    if ('unrouted' in routed) return this.#settle(capture, receipt, { results: [], outcomes: [dropped(routed.unrouted)] });
-    const solo = capture.claim?.suspect ?? false;
-    const waiting: Waiting = { capture, receipt, ...routed, since: this.#parts.clock.monoMs(), solo, attempt: solo ? 2 : 1 };
+    if ('unrouted' in routed) {
+      const outcomes = [{ pipeline: noPipeline, outcome: 'dropped', reason: routed.unrouted, cause: 'unrouted' } as const];
+      return this.#settler.settle(capture, receipt, { results: [], outcomes });
+    }
+    const rules = this.#parts.waiting(header.input);
+    const waiting = this.#arrival(capture, receipt, routed, rules);
     const exhausted = capture.claim?.exhausted;
     if (typeof exhausted === 'string') return this.#quarantine(waiting, exhausted);
-    while (this.#queue.full && !this.#stopping) await new Promise<void>((wake) => this.#space.push(wake));
+    if (waiting.pipelines.length === 0) return this.#settle(waiting, []);
+    if (!(await this.#room(header.input, rules))) return this.#settle(waiting, [this.#drop(waiting, 'queue_full')]);
     if (this.#stopping) return this.#giveBack(waiting);
-    this.#queue.push(waiting.priority, waiting);
+    this.#queue.push(waiting);
     void this.#pump();
   };
+
+  #arrival(
+    capture: Capture,
+    receipt: Receipt,
+    { pipelines, priority }: { readonly pipelines: readonly PipelineSpec[]; readonly priority: number },
+    { whenFull }: WaitingRules,
+  ): Waiting {
+    const since = this.#parts.clock.monoMs();
+    const solo = capture.claim?.suspect ?? false;
+    const ages = whenFull !== 'block';
+    const base = { capture, receipt, input: capture.header.input, priority, since, ages, solo, attempt: solo ? 2 : 1 };
+    // What may wait is not dropped for its rate: it waits for its turn.
+    if (!ages) return { ...base, pipelines, said: [], paced: false };
+    const { taken, beyond } = this.#paces.sift(pipelines, since);
+    const said = beyond.length === 0 ? [] : [this.#drop({ capture, pipelines: beyond, since, attempt: 1 }, 'max_rate')];
+    return { ...base, pipelines: taken, said, paced: true };
+  }
+
+  /** Whether there is, or has been made, room for one more. Waits for it where the input blocks. */
+  async #room(input: string, { whenFull, maxWaiting }: WaitingRules): Promise<boolean> {
+    while (this.#queue.waiting(input) >= maxWaiting && !this.#stopping) {
+      if (whenFull === 'drop_newest') return false;
+      if (whenFull === 'keep_latest') {
+        const oldest = this.#queue.takeOldest(input);
+        if (oldest !== undefined) this.#track(this.#settle(oldest, [this.#drop(oldest, 'overtaken')]));
+      } else {
+        await new Promise<void>((wake) => {
+          this.#space.set(input, [...(this.#space.get(input) ?? []), wake]);
+        });
+      }
+    }
+    return true;
+  }
 
   /** Hands out as long as engines take; one at a time, since marking a solo run waits for the disk. */
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let next = this.#queue.peek(); next !== undefined && !this.#stopping; next = this.#queue.peek()) {
-      // A suspect at the head waits for an empty engine; letting others pass would starve it.
+    for (let next = this.#next(); next !== undefined && !this.#stopping; next = this.#next()) {
+      // A suspect whose turn it is waits for an empty engine; letting others pass would starve it.
       if (!this.#parts.engines.free(next.solo)) break;
-      this.#queue.shift();
-      this.#space.shift()?.();
       const waiting = next;
+      this.#queue.take(waiting);
+      this.#wake(waiting.input, 1);
+      if (!waiting.paced) this.#paces.take(waiting.pipelines, this.#parts.clock.monoMs());
+      waiting.paced = true;
       const marked = waiting.solo ? await this.#marked(() => waiting.capture.claim?.markSolo(), waiting) : true;
       if (marked) this.#track(this.#run(waiting));
     }
     this.#pumping = false;
+  }
+
+  /** Whose turn it is; where rates hold everything back, looks again when the first of them lets go. */
+  #next(): Waiting | undefined {
+    clearTimeout(this.#timer);
+    const nowMs = this.#parts.clock.monoMs();
+    let waitMs = Number.POSITIVE_INFINITY;
+    const next = this.#queue.next(nowMs, ({ paced, pipelines }) => {
+      const forMs = paced ? 0 : this.#paces.waitMs(pipelines, nowMs);
+      if (forMs > 0) waitMs = Math.min(waitMs, forMs);
+      return forMs === 0;
+    });
+    if (next === undefined && Number.isFinite(waitMs)) this.#timer = setTimeout(() => void this.#pump(), Math.ceil(waitMs));
+    return next;
   }
 
   /** Whether the durable mark was made; without it the capture must not run, and goes back to its input. */
@@ -114,24 +186,55 @@ export class Schedule {
   }
 
   async #run(waiting: Waiting): Promise<void> {
-    const { engines, reporter, clock } = this.#parts;
-    const { capture, pipelines, solo, hangMs, attempt } = waiting;
-    const queueMs = clock.monoMs() - waiting.since;
-    let reported: Reported;
-    try {
-      const names = pipelines.map((pipeline) => pipeline.name);
-      const answer = await engines.run({ header: capture.header, content: capture.content, pipelines: names, solo, hangMs });
-      reported = reporter.answered(capture.header, pipelines, answer, queueMs, attempt);
-    } catch (error) {
-      if (error instanceof EngineLoss) return this.#lost(waiting, error);
-      if (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE') return this.#giveBack(waiting);
-      reported = reporter.failed(capture.header, pipelines, reasonOf(error), queueMs, attempt);
+    const { clock } = this.#parts;
+    const { capture, attempt } = waiting;
+    const handedMs = clock.monoMs();
+    const queueMs = handedMs - waiting.since;
+    const plan = this.#planner.plan(waiting.pipelines, waiting.ages ? queueMs : 0);
+    const reports = plan.notAsked.map(({ spec, ...verdict }) => {
+      const cause = verdict.outcome === 'dropped' ? { cause: 'degraded' as const } : {};
+      return this.#parts.reporter.unanswered(capture.header, [spec], { ...verdict, ...cause }, { queueMs, attempt });
+    });
+    if (plan.asked.length > 0) {
+      const answered = await this.#ask(waiting, plan, queueMs);
+      this.#queue.charge(waiting.input, clock.monoMs() - handedMs);
+      if (answered === null) return;
+      reports.push(answered);
     }
     try {
-      await this.#settle(capture, waiting.receipt, reported);
+      await this.#settle(waiting, reports);
     } catch (error) {
       // A result the store will never take must not hold its capture for ever; that it failed can still be said.
       await this.#fail(waiting, `its result could not be stored: ${reasonOf(error)}`);
+    }
+  }
+
+  /** What an engine said; null where the capture is taken care of otherwise. */
+  async #ask(waiting: Waiting, { asked }: JobPlan, queueMs: number): Promise<Reported | null> {
+    const { engines, reporter } = this.#parts;
+    const { capture, solo, attempt, ages } = waiting;
+    const specs = asked.map(({ spec }) => spec);
+    const levels = Object.fromEntries(
+      asked.flatMap(({ spec, measuredFor, level }) => (measuredFor === spec.name && level > 0 ? [[spec.name, level]] : [])),
+    );
+    const job = {
+      header: capture.header,
+      content: capture.content,
+      pipelines: specs.map(({ name }) => name),
+      levels,
+      spentMs: ages ? queueMs : 0,
+      solo,
+      hangMs: Math.max(...specs.map(({ hangMs }) => hangMs)),
+    };
+    try {
+      const answer = await engines.run(job);
+      this.#planner.answered(asked, answer);
+      return reporter.answered(capture.header, asked, answer, { queueMs, attempt });
+    } catch (error) {
+      if (error instanceof EngineLoss) await this.#lost(waiting, error);
+      else if (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE') this.#giveBack(waiting);
+      else return reporter.unanswered(capture.header, specs, { outcome: 'failed', reason: reasonOf(error) }, { queueMs, attempt });
+      return null;
     }
   }
 
@@ -147,7 +250,7 @@ export class Schedule {
     if (this.#stopping) return this.#giveBack(waiting);
     waiting.solo = true;
     waiting.attempt++;
-    this.#queue.unshift(waiting.priority, waiting);
+    this.#queue.putBack(waiting);
     void this.#pump();
   }
 
@@ -162,40 +265,26 @@ export class Schedule {
 
   async #fail(waiting: Waiting, reason: string, quarantine?: Settled['quarantine']): Promise<void> {
     const { clock, reporter } = this.#parts;
-    const reported = reporter.failed(waiting.capture.header, waiting.pipelines, reason, clock.monoMs() - waiting.since, waiting.attempt);
-    await this.#settle(waiting.capture, waiting.receipt, reported, quarantine);
+    const attempt = { queueMs: clock.monoMs() - waiting.since, attempt: waiting.attempt };
+    const failed = reporter.unanswered(waiting.capture.header, waiting.pipelines, { outcome: 'failed', reason }, attempt);
+    await this.#settle(waiting, [failed], quarantine);
   }
 
-  /** Commits and settles. A store that is full or away is tried again until the daemon stops; the capture stays claimed meanwhile. Throws what is no matter of time. */
-  async #settle(capture: Capture, receipt: Receipt, reported: Reported, quarantine?: Settled['quarantine']): Promise<void> {
-    const { store, log, health } = this.#parts;
-    const { id, input } = capture.header;
-    const settled: Settled = {
-      captureId: id,
-      input,
-      replayable: capture.claim !== undefined,
-      results: reported.results,
-      ...(quarantine === undefined ? {} : { quarantine }),
-    };
-    const backoff = new Backoff({ firstMs: 100, maxMs: 5_000 });
-    while (!this.#stopping || backoff.failures === 0) {
-      try {
-        await store.commit(settled);
-      } catch (error) {
-        if (!isPassing(error)) throw error;
-        log.warn(
-          { input, err: reasonOf(error) },
-          'a result could not be committed; it is tried again, and nothing is acknowledged until then',
-        );
-        await sleep(backoff.next(), undefined, { signal: this.#stop.signal }).catch(() => {});
-        continue;
-      }
-      this.#count(input, reported);
-      health.progress('schedule');
-      receipt.settle({ kind: 'stored', outcomes: reported.outcomes });
-      return;
-    }
-    receipt.settle({ kind: 'returned', reason: 'the store took no more before the daemon stopped' });
+  #settle({ capture, receipt, said }: Waiting, reports: readonly Reported[], quarantine?: Settled['quarantine']): Promise<void> {
+    return this.#settler.settle(capture, receipt, together([...said, ...reports]), quarantine);
+  }
+
+  /** A replayable capture's drop is on record, so that it can be explained; of live ones there may be dozens a second: they are counted. */
+  #drop({ capture, pipelines, since, attempt }: Pick<Waiting, 'capture' | 'pipelines' | 'since' | 'attempt'>, cause: DropCause): Reported {
+    const reason = dropReasons[cause];
+    const queueMs = this.#parts.clock.monoMs() - since;
+    const reported = this.#parts.reporter.unanswered(
+      capture.header,
+      pipelines,
+      { outcome: 'dropped', reason, cause },
+      { queueMs, attempt },
+    );
+    return capture.claim === undefined ? { ...reported, results: [] } : reported;
   }
 
   get #stopping(): boolean {
@@ -206,13 +295,9 @@ export class Schedule {
     waiting.receipt.settle({ kind: 'returned', reason: 'it was not worked on' });
   }
 
-  #count(input: string, reported: Reported): void {
-    const counter = this.#parts.metrics.counter({
-      name: 'shoal_outcomes_total',
-      help: 'What became of captures, by pipeline.',
-      labels: ['input', 'pipeline', 'outcome'],
-    });
-    for (const { pipeline, outcome } of reported.outcomes) counter.inc({ input, pipeline, outcome });
+  /** Lets so many of those who wait for room of an input look again; all of them, without a number. */
+  #wake(input: string, count = Number.POSITIVE_INFINITY): void {
+    for (const wake of this.#space.get(input)?.splice(0, count) ?? []) wake();
   }
 
   #track(work: Promise<void>): void {
@@ -225,11 +310,10 @@ export class Schedule {
   }
 }
 
-function dropped(reason: string): { pipeline: string; outcome: 'dropped'; reason: string } {
-  return { pipeline: '-', outcome: 'dropped', reason };
-}
-
-/** Whether the same commit may succeed later: the store is full or away. Anything else is wrong with the commit itself. */
-function isPassing(error: unknown): boolean {
-  return error instanceof ShoalError && (error.code === 'STORE_FULL' || error.code === 'STORE_UNAVAILABLE');
-}
+const dropReasons: Readonly<Record<DropCause, string>> = {
+  unrouted: 'no pipeline reads it',
+  overtaken: 'a newer capture of its input came while it waited (when_full: keep_latest)',
+  queue_full: 'as many of its input waited already as may (when_full: drop_newest)',
+  max_rate: "it came sooner than the pipeline's max_rate_hz takes one",
+  degraded: 'another pipeline looks at it instead',
+};

@@ -8,10 +8,19 @@ import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
 import { eventDefaults } from '../core/event.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
-import { eachOf, type ModelChoice, type PipelineConfig, type PipelineSpec, type StageConfig, type StageSpec } from '../core/pipeline.js';
+import {
+  type CheaperWay,
+  eachOf,
+  type ModelChoice,
+  type PipelineConfig,
+  type PipelineSpec,
+  type StageConfig,
+  type StageSpec,
+} from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
 import type { Registry } from './registry.js';
+import { resolveDegrade } from './resolve-degrade.js';
 
 export interface ResolveProblem {
   /** As in the configuration: `pipelines.signs.stages[0].model`. */
@@ -60,6 +69,12 @@ export function resolvePipelines(
       problems.push(...orderProblems(stage, config.stages.slice(0, i), tasks, at));
       return resolveStage(stage, registry, tasks, defaults.policy, at, problems);
     });
+    const resolve = (stage: StageConfig, at: string) => resolveStage(stage, registry, tasks, defaults.policy, at, problems);
+    const specs = stages.flatMap((stage) => stage?.spec ?? []);
+    const ways =
+      problems.length > before
+        ? { cheaper: [], runs: [] }
+        : resolveDegrade(config.degrade ?? [], config.stages, specs, `pipelines.${name}.degrade`, resolve);
     const first = tasks.find((task) => task.name === config.stages[0]?.task);
     if (config.stages.length === 0) problems.push({ path: `pipelines.${name}.stages`, found: 'no stages', expected: 'at least one' });
     if (problems.length > before || first === undefined) continue;
@@ -67,17 +82,30 @@ export function resolvePipelines(
       name,
       from: config.from,
       reads: [first.reads],
-      stages: stages.flatMap((stage) => stage?.spec ?? []),
+      stages: specs,
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
       priority: config.priority,
       report: resolveReport(config.report),
       sinks: config.sinks ?? defaults.sinks,
       ...(config.abstain === undefined ? {} : { abstain: config.abstain }),
+      ...(config.max_rate_hz === undefined ? {} : { maxRateHz: config.max_rate_hz }),
+      ...(ways.cheaper.length === 0 ? {} : { cheaper: ways.cheaper }),
     });
-    for (const stage of stages) for (const run of stage?.runs ?? []) addRun(runs, name, run);
+    for (const run of [...stages.flatMap((stage) => stage?.runs ?? []), ...ways.runs]) addRun(runs, name, run);
   }
-  return { pipelines, runs, problems };
+  return { pipelines: withStandIns(pipelines), runs, problems };
+}
+
+/** A pipeline that cannot run, or reads other captures, stands in for none: the way to it is given up, those before stay. */
+function withStandIns(pipelines: readonly PipelineSpec[]): PipelineSpec[] {
+  return pipelines.map((spec) => {
+    const able = (way: CheaperWay) => {
+      const standIn = pipelines.find(({ name }) => name === way.instead);
+      return way.instead === undefined || spec.reads.every((kind) => standIn?.reads.includes(kind));
+    };
+    return spec.cheaper === undefined ? spec : { ...spec, cheaper: spec.cheaper.filter(able) };
+  });
 }
 
 /** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */

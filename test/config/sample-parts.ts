@@ -78,6 +78,7 @@ export const sampleParts = {
       engines: z.int().min(1).max(16).optional().describe('processes'),
       max_memory_bytes: z.int().min(1).default(5e8),
     }),
+    board: z.strictObject({ hot_celsius: z.number().min(30).max(120).default(80).describe('too hot') }),
     store: z.strictObject({
       max_bytes: z.int().min(1_048_576).max(1e12).default(209_715_200).describe('size of the database (bytes)'),
       keep_days: z.number().gt(0).max(365).default(7).describe('age of the oldest result (days)'),

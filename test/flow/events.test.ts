@@ -137,8 +137,8 @@ test('a person who walks in, stands 40 s, is hidden for 1 s and leaves is one ev
     if (crashed) lost++;
     const reported = await corridor.take(header, (reporter) =>
       crashed
-        ? reporter.failed(header, [doors], 'its engine was killed', 0, 1)
-        : reporter.answered(header, [doors], walkAnswer(scoreAt(second)), 1, 1),
+        ? reporter.unanswered(header, [doors], { outcome: 'failed', reason: 'its engine was killed' }, { queueMs: 0, attempt: 1 })
+        : reporter.answered(header, [{ spec: doors }], walkAnswer(scoreAt(second)), { queueMs: 1, attempt: 1 }),
     );
     for (const { outcome, reason = '' } of reported.outcomes) outcomes.add(`${outcome}: ${reason}`);
     corridor.clock.advance(everyMs);

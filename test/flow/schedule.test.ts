@@ -1,6 +1,7 @@
 import { test } from 'tap';
 import type { Capture } from '../../src/core/capture.js';
 import { Receipt, type Settlement } from '../../src/core/receipt.js';
+import { waitingRules } from '../../src/core/waiting.js';
 import { engineOptions } from '../../src/engine/options.js';
 import { EnginePool } from '../../src/engine/pool.js';
 import { Payments } from '../../src/flow/payments.js';
@@ -18,7 +19,15 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
   await store.stop();
   const engines = new EnginePool({ options: engineOptions.parse({}), pipelines: [], models: [], surroundings: around });
   const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: () => null });
-  const schedule = new Schedule({ ...around, pipelines: [], engines, store, reporter });
+  const schedule = new Schedule({
+    ...around,
+    pipelines: [],
+    engines,
+    store,
+    reporter,
+    waiting: () => waitingRules(true, {}),
+    pressure: () => ({ steps: 0, reason: null }),
+  });
   schedule.start();
   const header = { id: 'c1', input: 'inbox', name: 'a.png', kind: 'image', mediaType: 'image/png', bytes: 1 } as const;
   const capture: Capture = {

@@ -9,7 +9,7 @@ const night = { days: ['fri'], from: '22:00', to: '06:00', time_zone: 'Europe/Be
 async function report(pipeline: PipelineSpec, capturedAt: string, clockSynced: boolean, score: number | null = 0.9) {
   const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling([pipeline], () => {}) });
   const header = { ...walkHeader(1, 1, 0), capturedAt, clockSynced };
-  const [result] = reporter.answered(header, [pipeline], walkAnswer(score), 0, 1).results;
+  const [result] = reporter.answered(header, [{ spec: pipeline }], walkAnswer(score), { queueMs: 0, attempt: 1 }).results;
   const { clock_synced } = JSON.parse(Buffer.from(result?.record.payload ?? []).toString()) as { clock_synced: boolean };
   return { outcome: result?.record.outcome, reason: result?.record.reason, sinks: result?.sinks, clock_synced, watched: result?.watched };
 }

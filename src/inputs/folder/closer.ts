@@ -9,7 +9,7 @@ import { unlink } from 'node:fs/promises';
 import { Backoff } from '../../core/backoff.js';
 import type { Ledger } from '../../core/contracts.js';
 import { limits } from '../../core/limits.js';
-import type { Settlement } from '../../core/receipt.js';
+import { noPipeline, type Settlement } from '../../core/receipt.js';
 import { isCode } from './errno.js';
 import type { FolderCapture } from './folder-capture.js';
 import type { Keeper } from './keeper.js';
@@ -116,7 +116,10 @@ export class Closer {
       return;
     }
     const unchanged = await capture.unchanged();
-    const bad = settlement.outcomes.some(({ outcome }) => outcome === 'failed' || outcome === 'dropped');
+    // What a named pipeline dropped, it dropped by the operator's own rules.
+    const bad = settlement.outcomes.some(
+      ({ outcome, pipeline }) => outcome === 'failed' || (outcome === 'dropped' && pipeline === noPipeline),
+    );
     if (unchanged === null) closing.ending = 'gone';
     else if (bad || settlement.outcomes.length === 0)
       closing.ending = await this.#keep(capture, 'failed', 'failed', failureText(capture, settlement.outcomes));

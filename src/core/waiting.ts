@@ -1,0 +1,26 @@
+/**
+ * What becomes of a capture when as many of its input wait already as may.
+ *
+ * `block`: the input is told to wait; nothing is lost, since it can be asked again. `keep_latest`: the one that has waited longest is dropped, for
+ * the newest says what is. `drop_newest`: the one that comes is dropped. Every drop is counted with its reason.
+ */
+import { limits } from './limits.js';
+
+export const whenFullModes = ['block', 'keep_latest', 'drop_newest'] as const;
+
+export type WhenFull = (typeof whenFullModes)[number];
+
+export interface WaitingRules {
+  readonly whenFull: WhenFull;
+  /** 1 .. `limits.waitingPerInputMax`. */
+  readonly maxWaiting: number;
+}
+
+/** As the configuration of an input has it, where it does; `replayable` inputs block else, the others keep the latest. */
+export function waitingRules(
+  replayable: boolean,
+  { when_full, max_waiting }: { readonly when_full?: WhenFull | undefined; readonly max_waiting?: number | undefined },
+): WaitingRules {
+  const whenFull = when_full ?? (replayable ? 'block' : 'keep_latest');
+  return { whenFull, maxWaiting: max_waiting ?? (whenFull === 'keep_latest' ? 1 : limits.waitingPerInputMax) };
+}

@@ -1,0 +1,62 @@
+/**
+ * The crew: which pipelines run here, with which models and variants, and the engines that run them.
+ *
+ * Part of the composition root, as daemon.ts is: it knows the registry and the engines. Guarantees: what cannot run is told in log and health with
+ * its reason, and never blocks the start. Rejects with CONFIG_INVALID only.
+ */
+import type { Settings } from './config/config-parts.js';
+import type { Surroundings } from './core/contracts.js';
+import { modelRef } from './core/model.js';
+import { allChoicesOf, type PipelineSpec } from './core/pipeline.js';
+import { EnginePool } from './engine/pool.js';
+import { runtimeVersion } from './engine/runtime-version.js';
+import { readNature } from './ops/board.js';
+import { bundledModels, type Parts, parts } from './parts.js';
+import { openVariantPolicy } from './registry/choose-variant.js';
+import { fingerprintOf } from './registry/fingerprint.js';
+import { modelFolders } from './registry/model-folders.js';
+import { type Pins, tellPins } from './registry/pins.js';
+import { openRegistry } from './registry/registry.js';
+import { type Resolution, resolvePipelines } from './registry/resolve.js';
+import { RunningVariants } from './registry/running-variants.js';
+
+export type DaemonSettings = Settings<Parts['sections']>;
+
+export interface Crew {
+  readonly pipelines: readonly PipelineSpec[];
+  /** `name@version` of every model that may run. */
+  readonly models: readonly string[];
+  readonly pins: Pins['models'];
+  readonly variants: RunningVariants;
+  /** Not started. */
+  readonly engines: EnginePool;
+}
+
+export async function gatherCrew(settings: DaemonSettings, surroundings: Surroundings): Promise<Crew> {
+  const { paths, sinks, engine } = settings;
+  const { log, health } = surroundings;
+  const policy = await openVariantPolicy(settings.variants, paths.state_dir, fingerprintOf(readNature(), runtimeVersion()));
+  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
+  for (const { path, reason } of registry.problems) log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
+  tellPins(registry, log, health);
+  const defaults = { sinks: Object.keys(sinks), hangMs: engine.hang_ms, policy };
+  const resolution = resolvePipelines(settings.pipelines, registry, parts.tasks, defaults);
+  const { pipelines, runs } = resolution;
+  tellPipelines(resolution, surroundings);
+  const variants = new RunningVariants(policy, runs);
+  variants.tellPolicy(log, health);
+  const choices = pipelines.flatMap(allChoicesOf);
+  const models = [...new Set(choices.map(({ model }) => model))].flatMap((ref) => registry.find(ref) ?? []);
+  // A model that cannot be opened then shows before it meets a capture.
+  const warm = [...new Map(choices.map((choice) => [`${choice.model}:${choice.variant}`, choice])).values()];
+  const engines = new EnginePool({ options: engine, pipelines, models, warm, surroundings });
+  return { pipelines, models: models.map(modelRef), pins: registry.pins.models, variants, engines };
+}
+
+function tellPipelines({ pipelines, problems }: Resolution, { log, health }: Surroundings): void {
+  for (const { name } of pipelines) health.set(`pipeline:${name}`, 'ok');
+  for (const { path, found, expected } of problems) {
+    health.set(`pipeline:${path.split('.')[1]}`, 'down', `${path}: ${found}; need ${expected}`);
+    log.error({ part: 'models', key: path }, `a pipeline does not run: ${path}: ${found}; need ${expected}`);
+  }
+}
