@@ -3,13 +3,15 @@
  *
  * Traces are stored text of whatever version wrote them: what is missing is left out.
  */
-import type { AcceptDecision, Decision, Escalation, StageTrace, Witness } from '../core/result.js';
+import { limits } from '../core/limits.js';
+import type { AcceptDecision, Decision, Escalation, LeftOut, StageTrace, Witness } from '../core/result.js';
 
 /** What is said of a stage below its own line. */
 export function decisionLines(stage: StageTrace): string[] {
-  const { when, accept, escalated, stop, alternative } = stage;
+  const { when, left_out, accept, escalated, stop, alternative } = stage;
   return [
     ...(when === undefined ? [] : [`when ${conditionText(when)}.`]),
+    ...(left_out === undefined ? [] : [leftOutText(left_out)]),
     ...(accept === undefined ? [] : [`accept ${acceptText(accept)}.`]),
     ...(escalated === undefined ? [] : [escalationText(escalated, accept)]),
     ...(stop === undefined ? [] : [`stop when ${conditionText(stop)}${stop.holds ? `: the pipeline ended here, "${stop.reason}"` : ''}.`]),
@@ -21,6 +23,14 @@ export function decisionLines(stage: StageTrace): string[] {
 export function conditionText({ text, holds, trouble, saw }: Decision): string {
   const why = [...(saw ?? []).map(witnessText), ...(trouble === undefined ? [] : [trouble])].join('; ');
   return `"${text}" is ${holds}${why === '' ? '' : ` (${why})`}`;
+}
+
+function leftOutText({ too_small, too_many }: LeftOut): string {
+  const counts = [
+    ...(too_small === undefined ? [] : [`${too_small} smaller than min_px`]),
+    ...(too_many === undefined ? [] : [`${too_many} beyond the best-scored ${limits.cropsMax}`]),
+  ];
+  return `not looked at: ${counts.join(', ')}.`;
 }
 
 function witnessText({ stage, found, best }: Witness): string {

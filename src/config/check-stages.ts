@@ -4,6 +4,7 @@
 import { isReservedVariable } from '../core/condition.js';
 import { checkAcceptance, checkCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
+import type { ConfigTask } from './config-parts.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
 import { defaultName } from './stage-name.js';
@@ -22,9 +23,7 @@ export async function checkStages(draft: Draft, path: readonly PathSegment[], st
     const task = taskOf(draft, stage);
     const name = all[i] ?? null;
     checkEach(draft, [...at, 'each'], fields.each, names, all.slice(i));
-    if (task && !task.takesEach && fields.each !== undefined) {
-      draft.add([...at, 'each'], `${task.name} looks at the whole capture, not at the observations of a stage`, 'remove each');
-    }
+    if (task) checkCrop(draft, at, fields, task);
     if (task && reads !== null && task.reads !== reads) {
       draft.add([...at, 'task'], `${task.name} reads ${task.reads}, the stages before it read ${reads}`, 'make it a pipeline of its own');
     }
@@ -59,6 +58,21 @@ function checkEach(
     else if (after.includes(name)) draft.add(at, `"${printable(name)}" comes later`, 'change the order of the stages');
     else checkName(draft, at, name, before, 'earlier stage');
   }
+}
+
+/** A task that finds its way around the whole image by itself needs no crop; one that does not can look at things only by one. */
+function checkCrop(draft: Draft, at: readonly PathSegment[], { each, crop }: Fields, task: ConfigTask): void {
+  const { name, reads, takesEach, cutsOut } = task;
+  const canCrop = reads === 'image' && cutsOut === undefined;
+  if (each !== undefined && !takesEach && !(canCrop && crop !== undefined)) {
+    const hint = canCrop ? 'add crop: true to show it each of them alone, or remove each' : 'remove each';
+    draft.add([...at, 'each'], `${name} looks at the whole capture, not at the observations of a stage`, hint);
+  }
+  if (crop === undefined) return;
+  const path = [...at, 'crop'];
+  if (reads !== 'image') draft.add(path, `${name} reads ${reads}, and only images are cut`, 'remove crop');
+  else if (cutsOut !== undefined) draft.add(path, `${name} ${cutsOut}, which a cut-out would hide`, 'remove crop');
+  else if (each === undefined) draft.add(path, 'nothing says what to cut out', 'add each: NAME, an earlier stage that finds places');
 }
 
 /** An escalation needs to be told when, something else to ask, and a reason to be asked. */

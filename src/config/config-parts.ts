@@ -13,7 +13,7 @@ import type { Zones } from '../core/zone.js';
 export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'>;
 
 /** A task, as far as a configuration can use it wrongly. */
-export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' | 'options'>;
+export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' | 'cutsOut' | 'options'>;
 
 export interface ConfigSections {
   readonly models: z.ZodType;

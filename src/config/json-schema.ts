@@ -132,9 +132,11 @@ function pipelineJson(parts: ConfigParts): JsonSchema {
 
 function taskSchema(task: ConfigTask): JsonSchema {
   const { task: _, ...common } = jsonSchemaOf(stageSchema).properties ?? {};
-  let json = jsonSchemaOf(task.options);
+  const canCrop = task.reads === 'image' && task.cutsOut === undefined;
+  const needs = { crop: ['each'], ...(task.takesEach ? {} : { each: ['crop'] }) };
+  let json = { ...jsonSchemaOf(task.options), ...(canCrop ? { dependencies: needs } : {}) };
   for (const [key, property] of Object.entries(common).reverse()) {
-    if (key === 'each' && !task.takesEach) continue;
+    if ((key === 'each' && !task.takesEach && !canCrop) || (key === 'crop' && !canCrop)) continue;
     const { required } = json;
     json = { ...discriminated(json, key, property, `task ${task.name}`), ...(required ? { required } : { required: [] }) };
   }
@@ -163,12 +165,13 @@ export function childSchema(schema: JsonSchema, segment: string | number): JsonS
   return typeof schema.additionalProperties === 'object' ? schema.additionalProperties : null;
 }
 
-/** Of several variants the one a map means; the schema itself when there is no telling. */
+/** Of several variants the one a map means, by its `type` or `task`, or as the only one that is a map; the schema itself when there is no telling. */
 export function chooseVariant(schema: JsonSchema, value: unknown): JsonSchema {
   const variants = schema.oneOf ?? schema.anyOf;
   if (!variants || typeof value !== 'object' || value === null || Array.isArray(value)) return schema;
   const fields = value as Record<string, unknown>;
   const speaksOf = (variant: JsonSchema) =>
     Object.entries(variant.properties ?? {}).some(([key, property]) => property.const !== undefined && fields[key] === property.const);
-  return variants.find(speaksOf) ?? schema;
+  const maps = variants.filter(({ properties }) => properties !== undefined);
+  return variants.find(speaksOf) ?? (maps.length === 1 ? maps[0] : undefined) ?? schema;
 }

@@ -71,6 +71,8 @@ function rows(schema: JsonSchema, path: readonly string[]): Row[] {
       child.default !== undefined ? code(JSON.stringify(child.default)) : schema.required?.includes(name) ? '**required**' : '';
     const row = { key: at.join('.'), need: needOf(child, at), fallback, meaning: child.description ?? '' };
     const items = Array.isArray(child.items) ? undefined : child.items;
+    const map = child.secret === true ? undefined : child.anyOf?.find(({ properties }) => properties !== undefined);
+    if (map !== undefined) return [row, ...rows(map, at)];
     return items?.properties === undefined ? [row] : [row, ...rows(items, [...path, `${name}[]`])];
   });
 }

@@ -9,8 +9,8 @@ import { variablePattern } from '../core/condition.js';
 import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
-import { reportModes } from '../core/pipeline.js';
 import { whenFullModes } from '../core/waiting.js';
+import { cropDefaults, reportModes } from '../core/pipeline.js';
 import { areaOf } from '../core/zone.js';
 
 const name = () => z.string().regex(idPattern);
@@ -188,6 +188,25 @@ const escalateSchema = z.strictObject({
   model: modelName().optional().describe('name or name@version of another model for the task'),
 });
 
+const cropSchema = z.strictObject({
+  margin: z
+    .number()
+    .min(0)
+    .max(2)
+    .default(cropDefaults.margin)
+    .describe('how far around the box, a share of its longer side; cut off at the edge of the image'),
+  square: z
+    .boolean()
+    .default(cropDefaults.square)
+    .describe('as wide as high, around the middle of the box; at the edge of the image moved inwards'),
+  min_px: z
+    .int()
+    .min(1)
+    .max(limits.imageSideMax)
+    .default(cropDefaults.minPx)
+    .describe('a thing whose box is narrower or lower than this is not looked at (px of the image)'),
+});
+
 const stopSchema = z.strictObject({
   when: condition().describe('CEL over this stage and earlier ones: where it holds, no later stage runs'),
   reason: z.string().min(1).max(limits.stopReasonCharsMax).describe('why, for a person: it stands in the trace'),
@@ -205,6 +224,10 @@ export const stageSchema = z.strictObject({
     .union([stageName(), z.array(stageName()).min(1).max(limits.eachStagesMax)])
     .optional()
     .describe('an earlier stage, or a list of them: run once for each of their observations'),
+  crop: z
+    .union([z.literal(true), cropSchema])
+    .optional()
+    .describe('with each: shows the task the part of the image where each thing is, as if that were all; true for the defaults'),
   model: modelName().optional().describe('name or name@version; the default model of the task if not given'),
   variant: name().optional().describe('fp32, int8, ...; as the key variants says if not given'),
   when: condition().optional().describe('CEL over earlier stages: this one runs only where it holds'),

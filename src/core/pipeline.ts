@@ -15,6 +15,8 @@ export interface StageSpec {
   readonly variant: string;
   /** An earlier stage, or several: run once per observation of it, or of all of them together. */
   readonly each?: string | readonly string[];
+  /** With `each`: the task is shown each observation's part of the image alone, as if it were the whole. */
+  readonly crop?: CropSpec;
   /** The task's own options, validated by the task's schema. */
   readonly options: Readonly<Record<string, unknown>>;
   /** CEL over earlier stages: the stage runs only where it holds. */
@@ -28,6 +30,19 @@ export interface StageSpec {
   /** Left out, since the pipeline runs in a cheaper way. */
   readonly leftOut?: true;
 }
+
+/** The part of an image a thing is shown in. */
+export interface CropSpec {
+  /** Added on each side of the thing's box: a share of the longer side of the box in pixels. */
+  readonly margin: number;
+  /** As wide as high, around the middle of the box; at the edge of the image it is moved inwards. */
+  readonly square: boolean;
+  /** Pixels of the image; a thing whose box is narrower or lower is not looked at. */
+  readonly minPx: number;
+}
+
+/** What `crop: true` means. */
+export const cropDefaults: CropSpec = { margin: 0, square: false, minPx: 8 };
 
 export interface ModelChoice {
   /** `name@version`. */
@@ -169,6 +184,7 @@ export interface StageConfig {
   readonly task: string;
   readonly as: string;
   readonly each?: string | readonly string[] | undefined;
+  readonly crop?: true | { readonly margin: number; readonly square: boolean; readonly min_px: number } | undefined;
   /** `name` or `name@version`; without it the registry's default for the task. */
   readonly model?: string | undefined;
   readonly variant?: string | undefined;

@@ -104,6 +104,12 @@ export interface Alternative {
   usual_ms?: number;
 }
 
+/** Of the things a stage with `crop` was to look at, how many it did not: smaller than `min_px`, or beyond `limits.cropsMax`; absent for none. */
+export interface LeftOut {
+  too_small?: number;
+  too_many?: number;
+}
+
 /** Milliseconds on the monotonic clock, rounded to 0.01. */
 export interface StageTrace {
   stage: string;
@@ -121,6 +127,8 @@ export interface StageTrace {
   runs: number;
   /** Observations that came out. */
   found: number;
+  /** Absent where all were looked at. */
+  left_out?: LeftOut;
   /** The stage's conditions, each where the configuration has it and it was asked. */
   when?: Decision;
   accept?: AcceptDecision;

@@ -4,7 +4,8 @@
  * Guarantees: only JPEG, PNG, WebP and TIFF are decoded, within the pixel, side and time limits, strictly (a truncated
  * file is an error, not a grey half), and turned upright by EXIF. The first page of a TIFF, the first frame of a WebP.
  * Pixels are 8-bit sRGB whatever the file holds (grey, palette, 16 bits, CMYK); what is transparent lies on white. The pixel
- * limit is held against the header, before any memory is taken.
+ * limit is held against the header, before any memory is taken. A part of an image is a view of its pixels: it copies none until it is
+ * asked for them, and to resize it reads only its own.
  */
 
 import sharp from 'sharp';
@@ -50,31 +51,61 @@ function checked(data: Buffer, width: number, height: number, channels: number):
   return { width, height, channels: 3, data };
 }
 
-class DecodedImage implements ImagePort {
-  readonly #pixels: Pixels;
+/** Whole pixels of an image: within it, and at least one each way. */
+export interface Area {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
+}
 
-  constructor(pixels: Pixels) {
-    this.#pixels = pixels;
+/** A part of an image as an image of its own. */
+export async function partOf(image: ImagePort, area: Area): Promise<ImagePort> {
+  return new DecodedImage(await image.pixels(), area);
+}
+
+class DecodedImage implements ImagePort {
+  readonly #whole: Pixels;
+  readonly #area: Area;
+  #own: Pixels | null;
+
+  /** Without an area, all of it. */
+  constructor(whole: Pixels, area?: Area) {
+    this.#whole = whole;
+    this.#area = area ?? { left: 0, top: 0, width: whole.width, height: whole.height };
+    this.#own = area === undefined ? whole : null;
   }
 
   get width(): number {
-    return this.#pixels.width;
+    return this.#area.width;
   }
 
   get height(): number {
-    return this.#pixels.height;
+    return this.#area.height;
   }
 
   async pixels(): Promise<Pixels> {
-    return this.#pixels;
+    this.#own ??= copied(this.#whole, this.#area);
+    return this.#own;
   }
 
   async resize(width: number, height: number, kernel: 'linear' | 'cubic' = 'linear'): Promise<Pixels> {
-    const { data } = await sharp(this.#pixels.data, { raw: { width: this.width, height: this.height, channels: 3 } })
+    const whole = this.#whole;
+    const { data } = await sharp(whole.data, { raw: { width: whole.width, height: whole.height, channels: 3 } })
+      .extract(this.#area)
       .resize(width, height, { fit: 'fill', kernel, fastShrinkOnLoad: false })
       .raw()
       .toBuffer({ resolveWithObject: true });
     // A plain array: a Buffer's slice is no copy.
     return { width, height, channels: 3, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
   }
+}
+
+function copied(whole: Pixels, { left, top, width, height }: Area): Pixels {
+  const data = new Uint8Array(width * height * 3);
+  for (let y = 0; y < height; y++) {
+    const from = ((top + y) * whole.width + left) * 3;
+    data.set(whole.data.subarray(from, from + width * 3), y * width * 3);
+  }
+  return { width, height, channels: 3, data };
 }

@@ -99,6 +99,7 @@ const stageTrace = z.strictObject({
   variant: name.exactOptional(),
   state,
   ...spent,
+  left_out: z.strictObject({ too_small: count.exactOptional(), too_many: count.exactOptional() }).exactOptional(),
   when: decision.exactOptional(),
   accept: z
     .strictObject({ ...decided, of: count, accepted: count, unanswered: count.exactOptional(), worst: best.exactOptional() })

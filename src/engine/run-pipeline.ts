@@ -2,7 +2,7 @@
  * One pipeline on one capture: its stages in order, each only where its conditions let it run.
  *
  * Guarantees: every stage is in the trace, whether it ran or not, with what decided it. A stage that two pipelines of a job share (same
- * task, model, variant, options and source) runs once, and so does its second look by an escalation; what only decides whether a
+ * task, model, variant, options, source and crop) runs once, and so does its second look by an escalation; what only decides whether a
  * stage runs (`when`, an earlier `stop`) is asked for each pipeline and does not keep them from sharing. Never throws.
  * A pipeline's budget counts what was spent before (waiting, decoding) and its own stages, not the pipelines before it, and is looked at
  * between stages and at the end. A second look that usually takes longer than what is left is not begun.
@@ -14,6 +14,7 @@ import { limits } from '../core/limits.js';
 import { eachOf, type ModelChoice, type PipelineSpec, type StageSpec } from '../core/pipeline.js';
 import type { Alternative, Escalation, Observation, StageTrace } from '../core/result.js';
 import type { Costs } from './costs.js';
+import { type Chosen, chooseThings } from './crop.js';
 import { decide, judge, replaced } from './decide.js';
 import { type PlannedStage, planOf } from './plan.js';
 import type { Sessions } from './sessions.js';
@@ -140,11 +141,35 @@ interface Looked {
   readonly key: string;
 }
 
-/** The stage, and where its answers are not accepted, its second look. */
-async function look(state: State, { spec, accept }: PlannedStage): Promise<Looked> {
-  const each = itemsOf(state, spec);
+/** The stage on what it looks at: the capture, the observations of earlier stages, or with `crop` those of them that are worth it. */
+async function look(state: State, planned: PlannedStage): Promise<Looked> {
+  const { spec } = planned;
+  const items = itemsOf(state, spec);
   const source = spec.each === undefined ? null : eachOf(spec).map((name) => state.keys.get(name) ?? 'did not run');
-  const key = JSON.stringify([spec.task, spec.model, spec.variant, spec.options, source, state.heard]);
+  const key = JSON.stringify([spec.task, spec.model, spec.variant, spec.options, source, spec.crop, state.heard]);
+  const { image } = state.decoded;
+  if (spec.crop === undefined || items === null || image === null) return lookAt(state, planned, items, key);
+  try {
+    const chosen = chooseThings(items, spec.crop, image);
+    const looked = await lookAt(state, planned, chosen.things, key);
+    return { ...looked, outcome: ofAll(looked.outcome, chosen, spec) };
+  } catch (error) {
+    return { outcome: { observations: [], trace: emptyTrace(spec, 'failed'), error }, key };
+  }
+}
+
+/** What was answered about the chosen things, as answers about all of them. */
+function ofAll(outcome: StageOutcome, { of, leftOut }: Chosen, spec: StageSpec): StageOutcome {
+  const left = (leftOut.too_small ?? 0) + (leftOut.too_many ?? 0);
+  if (left === 0) return outcome;
+  const observations = outcome.observations.map((found) => ({ ...found, of: of[found.of ?? 0] ?? 0 }));
+  const nothing = of.length > 0 ? {} : { state: `skipped: all found by ${eachOf(spec).join(' and ')} is too small` as const };
+  return { ...outcome, observations, trace: { ...outcome.trace, ...nothing, left_out: leftOut } };
+}
+
+/** The stage, and where its answers are not accepted, its second look. */
+async function lookAt(state: State, planned: PlannedStage, each: readonly Observation[] | null, key: string): Promise<Looked> {
+  const { spec, accept } = planned;
   const outcome = await runShared(state, key, spec, each);
   if (accept === null || outcome.error !== undefined || each?.length === 0) return { outcome, key };
   const { decision, refused } = judge(accept, outcome.observations, each?.length ?? null);
@@ -207,7 +232,8 @@ function escalationOf({ stage: _, task: __, ...spent }: StageTrace, { model, var
 
 /** The trace of a stage that a condition kept from running. */
 function notRun(state: State, stage: StageSpec, why: StageTrace['state']): StageTrace {
-  const inputs = itemsOf(state, stage)?.length ?? 1;
+  const items = itemsOf(state, stage)?.length ?? 1;
+  const inputs = stage.crop === undefined ? items : Math.min(items, limits.cropsMax);
   return { ...emptyTrace(stage, why), alternative: alternativeOf(state, stage, inputs) };
 }
 

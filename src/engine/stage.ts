@@ -9,6 +9,8 @@ import { limits } from '../core/limits.js';
 import { eachOf, type StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
 import { samplesAudio } from './audio.js';
+import { best } from './best.js';
+import { runOnParts } from './crop.js';
 import { faultOf } from './protocol.js';
 import type { OpenModel, Sessions } from './sessions.js';
 
@@ -58,7 +60,8 @@ export async function runStage(
     const replaceAudio = (samples: Float32Array, rateHz: number): void => {
       heard.audio = samplesAudio(samples, rateHz);
     };
-    const found = await task.run({ ...taskInput(stage, decoded, each, open, trace), replaceAudio });
+    const input = { ...taskInput(stage, decoded, each, open, trace), replaceAudio };
+    const found = await (stage.crop === undefined ? task.run(input) : runOnParts(task, input, stage.crop));
     await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;
     return { observations: checked(stage, found), trace, ...heard };
@@ -126,13 +129,6 @@ function checked(stage: StageSpec, found: readonly Observation[]): readonly Obse
   if (fault !== null)
     throw new ShoalError('INFERENCE', `stage "${stage.as}": ${stage.task} on ${stage.model} found what cannot be: ${fault}`);
   return kept;
-}
-
-function best(found: readonly Observation[], most: number): readonly Observation[] {
-  if (found.length <= most) return found;
-  const order = found.map((_, index) => index).sort((a, b) => (found[b]?.score ?? 0) - (found[a]?.score ?? 0));
-  const chosen = new Set(order.slice(0, most));
-  return found.filter((_, index) => chosen.has(index));
 }
 
 function clipText(observation: Observation): Observation {

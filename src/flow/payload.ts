@@ -113,6 +113,7 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
     inputs: stage.inputs,
     runs: stage.runs,
     found: stage.found,
+    ...(stage.left_out === undefined ? {} : { left_out: stage.left_out }),
     ...(stage.when === undefined ? {} : { when: decided(stage.when) }),
     ...(stage.accept === undefined ? {} : { accept: decided(stage.accept) }),
     ...(stage.escalated === undefined ? {} : { escalated: stage.escalated.inputs, escalation: escalationOf(stage.escalated) }),

@@ -10,6 +10,8 @@ import { eventDefaults } from '../core/event.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
 import {
   type CheaperWay,
+  type CropSpec,
+  cropDefaults,
   eachOf,
   type ModelChoice,
   type PipelineConfig,
@@ -156,12 +158,17 @@ function orderProblems(stage: StageConfig, earlier: readonly StageConfig[], task
   }
   const task = tasks.find((candidate) => candidate.name === stage.task);
   if (task === undefined) return problems;
-  if (stage.each !== undefined && !task.takesEach) {
+  const cuts = stage.crop !== undefined && task.reads === 'image' && task.cutsOut === undefined;
+  if (stage.each !== undefined && !task.takesEach && !cuts) {
     problems.push({
       path: `${at}.each`,
       found: `"${eachOf(stage).join(', ')}"`,
       expected: `nothing: ${task.name} works on the whole capture`,
     });
+  }
+  if (stage.crop !== undefined && !(cuts && stage.each !== undefined)) {
+    const why = cuts ? 'a stage named by each' : `nothing: ${task.name} ${task.cutsOut ?? `reads ${task.reads}`}`;
+    problems.push({ path: `${at}.crop`, found: 'a crop', expected: why });
   }
   const first = tasks.find((candidate) => candidate.name === earlier[0]?.task);
   if (first !== undefined && first.reads !== task.reads) {
@@ -196,12 +203,19 @@ function resolveStage(
     ...choiceOf(run),
     options: stage.options,
     ...(stage.each === undefined ? {} : { each: stage.each }),
+    ...(stage.crop === undefined ? {} : { crop: cropOf(stage.crop) }),
     ...(stage.when === undefined ? {} : { when: stage.when }),
     ...(stage.accept === undefined ? {} : { accept: stage.accept }),
     ...(escalated === null ? {} : { escalate: choiceOf(escalated) }),
     ...(stage.stop === undefined ? {} : { stop: stage.stop }),
   };
   return { spec, runs: escalated === null ? [run] : [run, escalated] };
+}
+
+function cropOf(crop: NonNullable<StageConfig['crop']>): CropSpec {
+  if (crop === true) return cropDefaults;
+  const { margin, square, min_px: minPx } = crop;
+  return { margin, square, minPx };
 }
 
 function choiceOf({ model, variant }: ModelRun): ModelChoice {

@@ -44,6 +44,7 @@ export const classifyOrientation: Task<ClassifyOrientationOptions> = {
   summary: 'Tells text lines that are upside down and turns their quads.',
   reads: 'image',
   takesEach: true,
+  cutsOut: 'straightens each line by its corners',
   looksAt: 'detect-text',
   options,
   metric: differentLabels,

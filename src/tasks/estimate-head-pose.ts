@@ -50,6 +50,7 @@ export const estimateHeadPose: Task<Options> = {
   summary: 'Tells which way heads are turned: yaw, pitch and roll in degrees.',
   reads: 'image',
   takesEach: true,
+  cutsOut: 'widens each face to the head that its model was trained on',
   looksAt: 'detect-faces',
   options,
   metric: differentAngles,

@@ -52,6 +52,7 @@ export const landmarkFace: Task<LandmarkFaceOptions> = {
   summary: 'Says where eyes, brows, nose, mouth and chin of a face are.',
   reads: 'image',
   takesEach: true,
+  cutsOut: 'turns each face level by its eyes',
   looksAt: 'detect-faces',
   options,
   metric: misplacedPoints,

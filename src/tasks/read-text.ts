@@ -77,6 +77,7 @@ export const readText: Task<ReadTextOptions> = {
   summary: 'Reads the characters of text lines.',
   reads: 'image',
   takesEach: true,
+  cutsOut: 'straightens each line by its corners',
   looksAt: 'detect-text',
   options,
   metric: characterErrors,

@@ -36,6 +36,14 @@ test('a second look says how many of how many, to what, and what it cost', (t) =
   t.end();
 });
 
+test('what was too small or too many to be cut out is told', (t) => {
+  t.same(decisionLines(stage({ left_out: { too_small: 2, too_many: 5 } })), [
+    'not looked at: 2 smaller than min_px, 5 beyond the best-scored 64.',
+  ]);
+  t.same(decisionLines(stage({ left_out: { too_small: 1 } })), ['not looked at: 1 smaller than min_px.']);
+  t.end();
+});
+
 test('an explanation has them below their stage, and says why a pipeline abstained', (t) => {
   const saw = [{ stage: 'faces', found: 0 }];
   const when = { text: 'faces.size() > 0', holds: false, saw };

@@ -61,6 +61,7 @@ export const sampleParts = {
       summary: 'read text',
       reads: 'image',
       takesEach: true,
+      cutsOut: 'straightens each line by its corners',
       options: z.strictObject({ batch: z.int().min(1).max(32).default(8).describe('lines a model run') }),
     },
     { name: 'detect-faces', summary: 'find faces', reads: 'image', takesEach: false, options: z.strictObject({}) },

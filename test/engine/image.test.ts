@@ -3,7 +3,7 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp, { type Color } from 'sharp';
 import { test } from 'tap';
-import { openImage } from '../../src/engine/image.js';
+import { openImage, partOf } from '../../src/engine/image.js';
 
 const data = process.env.SHOAL_TEST_DATA;
 const red = { r: 200, g: 40, b: 60 };
@@ -210,4 +210,21 @@ test('pages scanned in one bit and photos decode as what they show', {
   t.ok(bytes.includes(0), 'with black print');
   const photo = await openImage(await readFile(path.join(data ?? '', 'samples/astronaut.png')));
   t.match({ width: photo.width, height: photo.height }, { width: 512, height: 512 });
+});
+
+test('a part of an image is what a file of that part would be', async (t) => {
+  const area = { left: 131, top: 77, width: 183, height: 240 };
+  const whole = await openImage(await readFile('samples/astronaut.png'));
+  const part = await partOf(whole, area);
+  const file = await openImage(await sharp('samples/astronaut.png').extract(area).png().toBuffer());
+  t.same([part.width, part.height], [183, 240]);
+  t.same((await part.pixels()).data, Buffer.from((await file.pixels()).data));
+  t.equal(await part.pixels(), await part.pixels(), 'copied once');
+  for (const kernel of ['linear', 'cubic'] as const) t.same(await part.resize(96, 64, kernel), await file.resize(96, 64, kernel), kernel);
+  t.same(await (await partOf(part, { left: 3, top: 5, width: 2, height: 1 })).pixels(), {
+    width: 2,
+    height: 1,
+    channels: 3,
+    data: (await (await partOf(whole, { left: 134, top: 82, width: 2, height: 1 })).pixels()).data,
+  });
 });

@@ -114,6 +114,7 @@ test('what decided travels with a full trace, in a summary only that something w
     variant: 'int8',
     state: 'ran',
     ...spent,
+    left_out: { too_small: 2 },
     when: decision,
     accept: { text: 'score >= 0.8', of: 2, accepted: 1, unanswered: 1, worst: { score: 0.33333333, text: 'X' } },
     escalated: { model: 'ppocr-rec@4.0.0', variant: 'fp32', state: 'ran', ...spent },
@@ -140,6 +141,7 @@ test('what decided travels with a full trace, in a summary only that something w
   const full = body('full');
   t.match(full.trace.stages, [
     {
+      left_out: { too_small: 2 },
       when: { holds: true, saw: [{ best: { score: 0.1235 } }] },
       accept: { worst: { score: 0.3333 } },
       escalated: 1,

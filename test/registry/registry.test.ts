@@ -228,7 +228,7 @@ const task = (name: string, change: Partial<Task> = {}): Task => ({
 
 const tasks = [
   task('find-things'),
-  task('read-things', { takesEach: true }),
+  task('read-things', { takesEach: true, cutsOut: 'straightens each' }),
   task('hear-things', { reads: 'audio' }),
   task('pick-things', {
     fit: () => {
@@ -283,6 +283,14 @@ test('a pipeline is resolved with models, variants, kinds of capture and default
   t.match(resolved.pipelines[1], { reads: ['audio'], budgetMs: null });
 });
 
+test('a crop is resolved with its defaults', async (t) => {
+  const again = (as: string, crop: StageConfig['crop']) => stage('find-things', as, { each: 'a', crop });
+  const config = pipeline(stage('find-things', 'a'), again('b', true), again('c', { margin: 0.5, square: true, min_px: 32 }));
+  const { pipelines } = resolvePipelines({ p: config }, await things(t), tasks, { sinks: [], hangMs: 1, policy });
+  const crops = pipelines[0]?.stages.map(({ crop }) => crop);
+  t.strictSame(crops, [undefined, { margin: 0, square: false, minPx: 8 }, { margin: 0.5, square: true, minPx: 32 }]);
+});
+
 test('every problem of every pipeline is said at once, with its path and what exists', async (t) => {
   const registry = await things(t);
   const problemsOf = (...stages: StageConfig[]) =>
@@ -316,6 +324,15 @@ test('every problem of every pipeline is said at once, with its path and what ex
   ]);
   t.match(problemsOf(stage('find-things', 'a'), stage('find-things', 'b', { each: 'a' })), [
     /stages\[1\]\.each .* works on the whole capture/,
+  ]);
+  const crop = true;
+  t.match(problemsOf(stage('find-things', 'a', { crop })), [/stages\[0\]\.crop \| a crop \| a stage named by each/]);
+  t.match(problemsOf(stage('find-things', 'a'), stage('read-things', 'b', { each: 'a', crop })), [
+    /stages\[1\]\.crop \| a crop \| nothing: read-things straightens each/,
+  ]);
+  t.match(problemsOf(stage('hear-things', 'a'), stage('hear-things', 'b', { each: 'a', crop })), [
+    /stages\[1\]\.each .* works on the whole capture/,
+    /stages\[1\]\.crop \| a crop \| nothing: hear-things reads audio/,
   ]);
   t.match(problemsOf(stage('find-things', 'a'), stage('find-things', 'a')), [/stages\[1\]\.as \| "a" names an earlier stage too/]);
   t.match(problemsOf(stage('find-things', 'a'), stage('hear-things', 'b')), [/stages\[1\]\.task \| hear-things reads audio/]);
