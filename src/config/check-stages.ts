@@ -2,6 +2,7 @@
  * The stages of one pipeline: do they know those before them, and can what is written about deciding decide anything?
  */
 import { isReservedVariable } from '../core/condition.js';
+import { takesCrop } from '../core/pipeline.js';
 import { checkAcceptance, checkCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
 import type { ConfigTask } from './config-parts.js';
@@ -60,10 +61,10 @@ function checkEach(
   }
 }
 
-/** A task that finds its way around the whole image by itself needs no crop; one that does not can look at things only by one. */
+/** What looks at things one by one needs a crop, unless it cuts them out by itself. */
 function checkCrop(draft: Draft, at: readonly PathSegment[], { each, crop }: Fields, task: ConfigTask): void {
   const { name, reads, takesEach, cutsOut } = task;
-  const canCrop = reads === 'image' && cutsOut === undefined;
+  const canCrop = takesCrop(task);
   if (each !== undefined && !takesEach && !(canCrop && crop !== undefined)) {
     const hint = canCrop ? 'add crop: true to show it each of them alone, or remove each' : 'remove each';
     draft.add([...at, 'each'], `${name} looks at the whole capture, not at the observations of a stage`, hint);

@@ -8,6 +8,7 @@ import { z } from 'zod';
 import { ShoalError } from '../core/errors.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
+import { takesCrop } from '../core/pipeline.js';
 import type { ConfigKind, ConfigParts, ConfigTask } from './config-parts.js';
 import { degradeSchema, deviceSchema, inputSchema, pathsSchema, pipelineSchema, stageSchema, variantsSchema } from './schemas.js';
 
@@ -132,7 +133,7 @@ function pipelineJson(parts: ConfigParts): JsonSchema {
 
 function taskSchema(task: ConfigTask): JsonSchema {
   const { task: _, ...common } = jsonSchemaOf(stageSchema).properties ?? {};
-  const canCrop = task.reads === 'image' && task.cutsOut === undefined;
+  const canCrop = takesCrop(task);
   const needs = { crop: ['each'], ...(task.takesEach ? {} : { each: ['crop'] }) };
   let json = { ...jsonSchemaOf(task.options), ...(canCrop ? { dependencies: needs } : {}) };
   for (const [key, property] of Object.entries(common).reverse()) {

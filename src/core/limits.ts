@@ -33,7 +33,7 @@ export const limits = {
   conditionLoopsMax: 2,
   /** Observations of a stage a condition with nested macros looks at, best first as the stage gave them: 128 squared is 10 ms. */
   conditionNestedItemsMax: 128,
-  /** Parts of one image a stage with `crop` is run on, best-scored first: each costs what a whole image does. */
+  /** Parts of one image a stage with `crop` is run on, best-scored first: each costs at least one model run, and a stage is not interrupted by `budget_ms`. */
   cropsMax: 64,
   /** Stages a condition's verdict is explained by in a trace, and characters of a condition or of a found text there: a trace is read by a person. */
   traceWitnessesMax: 4,

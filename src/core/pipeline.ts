@@ -44,6 +44,11 @@ export interface CropSpec {
 /** What `crop: true` means. */
 export const cropDefaults: CropSpec = { margin: 0, square: false, minPx: 8 };
 
+/** Whether a task can be shown parts of an image one by one: it looks at images, and has no better way of its own to cut things out. */
+export function takesCrop({ reads, cutsOut }: { readonly reads: string; readonly cutsOut?: string }): boolean {
+  return reads === 'image' && cutsOut === undefined;
+}
+
 export interface ModelChoice {
   /** `name@version`. */
   readonly model: string;

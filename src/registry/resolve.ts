@@ -18,6 +18,7 @@ import {
   type PipelineSpec,
   type StageConfig,
   type StageSpec,
+  takesCrop,
 } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
@@ -158,7 +159,7 @@ function orderProblems(stage: StageConfig, earlier: readonly StageConfig[], task
   }
   const task = tasks.find((candidate) => candidate.name === stage.task);
   if (task === undefined) return problems;
-  const cuts = stage.crop !== undefined && task.reads === 'image' && task.cutsOut === undefined;
+  const cuts = stage.crop !== undefined && takesCrop(task);
   if (stage.each !== undefined && !task.takesEach && !cuts) {
     problems.push({
       path: `${at}.each`,

@@ -245,6 +245,13 @@ test('the JSON Schema for editors accepts the good files and rejects the bad sha
     'too-many-stages',
   ];
   for (const name of shapes) t.notOk(validate(parse(readFileSync(join(bad, `${name}.yaml`), 'utf8'))), name);
+  const find = { task: 'detect-faces', as: 'faces' };
+  const withStages = (...stages: object[]) =>
+    validate({ ...parse(small), pipelines: { p: { from: ['inbox'], stages: [find, ...stages] } } });
+  t.ok(withStages({ ...find, as: 'more', each: 'faces', crop: true }, { ...find, each: 'faces', crop: { margin: 0.5 } }));
+  t.notOk(withStages({ ...find, crop: true }), 'a crop of nothing');
+  t.notOk(withStages({ ...find, each: 'faces' }), 'a task that takes each only with crop');
+  t.notOk(withStages({ task: 'read-text', each: 'faces', crop: true }), 'a task that cuts out by itself');
 });
 
 test('the reference names every key with its unit, range and default', async (t) => {
@@ -252,6 +259,8 @@ test('the reference names every key with its unit, range and default', async (t)
   t.match(text, '| `rate_hz` | 0.1 .. 60 (Hz) | `5` | captures a second (Hz) |');
   t.match(text, '| `connection` | text | **required** | a connection |');
   t.match(text, '### stage `task: detect-speech`');
+  t.match(text, '| `crop` | true or a map |');
+  t.match(text, '| `crop.min_px` | a whole number, 1 .. 16000 (px) | `8` |');
   t.match(text, '| `report.trace` | none, summary or full | `"summary"`');
 });
 

@@ -230,6 +230,20 @@ test('where nothing is there or nothing is large enough, no part is looked at, a
   t.match(small, { state: 'done', observations: { found: [] } });
 });
 
+test('what did not run would have looked at no more parts than are looked at', async (t) => {
+  const many = things(...Array.from({ length: 4 * limits.cropsMax }, () => ({ score: 1, box: boxOf(0, 0, 50, 50) })));
+  const adding = { options: { calls: 1 }, model: modelRef(strong) };
+  const [ran, not] = await run(
+    pipeline('ran', [many, cropped('add', {}, adding)]),
+    pipeline('not', [many, cropped('add', {}, { ...adding, when: 'things.size() == 0' })]),
+  );
+  const [, trace] = ran?.stages ?? [];
+  t.match(trace, { inputs: limits.cropsMax, runs: limits.cropsMax, left_out: { too_many: 3 * limits.cropsMax } });
+  const spent = (trace?.preprocess_ms ?? 0) + (trace?.run_ms ?? 0) + (trace?.postprocess_ms ?? 0);
+  const usual = not?.stages[1]?.alternative?.usual_ms ?? 0;
+  t.ok(Math.abs(usual - spent) < 0.1 * spent + 0.1, `${usual} ms for ${limits.cropsMax} parts, which took ${spent} ms`);
+});
+
 test('a thing without a place fails its pipeline with the reason, and every stage is in the trace', async (t) => {
   const stages = [things({ score: 1, label: 'somewhere' }), cropped('seek'), stage('size', {}, { as: 'last' })];
   const [bad, good] = await run(pipeline('bad', stages), pipeline('good', [stage('size')]));
