@@ -9,8 +9,8 @@ import { variablePattern } from '../core/condition.js';
 import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
-import { whenFullModes } from '../core/waiting.js';
 import { cropDefaults, reportModes } from '../core/pipeline.js';
+import { whenFullModes } from '../core/waiting.js';
 import { areaOf } from '../core/zone.js';
 
 const name = () => z.string().regex(idPattern);
