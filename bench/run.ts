@@ -11,10 +11,12 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   accuracy: async () => (await import('./accuracy.js')).accuracy,
   cascade: async () => (await import('./cascade.js')).cascade,
   compile: async () => (await import('./compile.js')).compile,
+  'core-time': async () => (await import('./core-time.js')).coreTime,
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,
   'models-hearing': async () => (await import('./models-hearing.js')).modelsHearing,
+  overload: async () => (await import('./overload.js')).overload,
   pixels: async () => (await import('./pixels.js')).pixels,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };

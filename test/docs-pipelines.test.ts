@@ -1,4 +1,4 @@
-/** The examples of docs/pipelines.md are configurations that hold. */
+/** The examples of docs/pipelines.md and docs/budgets.md are configurations that hold. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -11,10 +11,11 @@ import { openRegistry } from '../src/registry/registry.js';
 import { resolvePipelines } from '../src/registry/resolve.js';
 
 test('every example of a pipeline that decides passes shoal check and runs with the bundled models', async (t) => {
-  const page = await readFile('docs/pipelines.md', 'utf8');
-  const examples = [...page.matchAll(/```yaml\n(pipelines:\n[\s\S]*?)```/g)].map(([, text]) => text ?? '');
-  t.equal(examples.length, page.split('```yaml').length - 1, 'each example is a section of pipelines');
-  t.ok(examples.length >= 5);
+  const pages = await Promise.all(['docs/pipelines.md', 'docs/budgets.md'].map((page) => readFile(page, 'utf8')));
+  const written = pages.flatMap((page) => [...page.matchAll(/```yaml\n([\s\S]*?)```/g)].map(([, text]) => text ?? ''));
+  const plain = 'pipelines: { faces: { from: [inbox], stages: [{ task: detect-faces }] } }\n';
+  const examples = written.map((text) => (text.startsWith('pipelines:\n') ? text : plain + text));
+  t.ok(examples.length >= 7);
   const folder = await mkdtemp(join(tmpdir(), 'shoal-docs-'));
   const head = `version: 1
 inputs: { inbox: { type: folder, path: ${folder}/in } }

@@ -393,3 +393,41 @@ test('a second look is resolved with its own model and variant, and what cannot 
   t.match(problem({ escalate: { model: 'hear' } }), [/escalate\.model \| hear@1\.0\.0 is for hear-things/]);
   t.match(problem({ accept: undefined, escalate: { variant: 'int8' } }), [/escalate \| escalate without accept/]);
 });
+
+test('the steps of degrade become cheaper ways, each on top of those before, with what they run', async (t) => {
+  const root = folderOf(t);
+  const variants = { fp32: weightsFile, int8: { ...weightsFile, accuracy: [accuracy] } };
+  await put(root, 'find', '1.0.0', { task: 'find-things', variants });
+  await put(root, 'other', '1.0.0', { task: 'find-things' });
+  await put(root, 'read', '1.0.0', { task: 'read-things' });
+  await put(root, 'hear', '1.0.0', { task: 'hear-things' });
+  const registry = await openRegistry([root]);
+  const first = stage('find-things', 'a', { model: 'find', variant: 'fp32', accept: 'score > 0.5', escalate: { model: 'other' } });
+  const whole = pipeline(first, stage('read-things', 'b', { each: 'a' }));
+  const resolve = (degrade: PipelineConfig['degrade'], more: Record<string, PipelineConfig> = {}) =>
+    resolvePipelines({ p: { ...whole, degrade, max_rate_hz: 2 }, ...more }, registry, tasks, { sinks: [], hangMs: 1, policy });
+  const { pipelines, problems, runs } = resolve(
+    [{ stage: 'a', variant: 'int8', options: { sharp: false } }, { stage: 'a', escalate: 'off' }, { skip: 'b' }, { pipeline: 'small' }],
+    { small: pipeline(stage('find-things', 'a')) },
+  );
+  t.strictSame(problems, []);
+  t.match(pipelines[0], { maxRateHz: 2, stages: [{ variant: 'fp32', escalate: { model: 'other@1.0.0' } }, { as: 'b' }] });
+  t.match(pipelines[0]?.cheaper, [
+    {
+      steps: ['a: variant int8, sharp false'],
+      stages: [{ model: 'find@1.0.0', variant: 'int8', escalate: {}, options: { sharp: false } }, {}],
+    },
+    { steps: [/int8/, 'a: no second look'], stages: [{ variant: 'int8' }, { as: 'b' }] },
+    { steps: [/int8/, /no second/, 'b left out'], stages: [{}, { as: 'b', leftOut: true }] },
+    { steps: [/int8/, /no second/, /left out/, 'small instead'], stages: [], instead: 'small' },
+  ]);
+  t.notOk(pipelines[0]?.cheaper?.[1]?.stages[0]?.escalate);
+  t.notOk(pipelines[0]?.cheaper?.[0]?.stages[1]?.leftOut, 'an earlier way knows nothing of a later step');
+  t.ok(
+    runs.some(({ model, variant }) => model.name === 'find' && variant.name === 'int8'),
+    'what a cheaper way runs is among what runs',
+  );
+  t.match(resolve([{ stage: 'a', variant: 'int9' }]).problems, [{ path: 'pipelines.p.degrade[0].variant', found: /no variant "int9"/ }]);
+  const deaf = resolve([{ skip: 'b' }, { pipeline: 'small' }], { small: pipeline(stage('hear-things', 'a')) });
+  t.equal(deaf.pipelines[0]?.cheaper?.length, 1, 'one that reads something else stands in for none');
+});
