@@ -11,8 +11,12 @@ import type { EngineAnswer, EngineJob } from '../../src/core/job.js';
 import { type Model, modelRef } from '../../src/core/model.js';
 import type { PipelineSpec, StageSpec } from '../../src/core/pipeline.js';
 import { addModel } from '../../src/engine/add-model.js';
+import { Costs } from '../../src/engine/costs.js';
 import { type EngineOptions, engineOptions } from '../../src/engine/options.js';
 import { EnginePool, type PoolSetup } from '../../src/engine/pool.js';
+import { runJob } from '../../src/engine/run-job.js';
+import { Sessions } from '../../src/engine/sessions.js';
+import { testTasks } from './engine-tasks.js';
 
 /** A white pixel, PNG. */
 export const pixelPng = Buffer.from(
@@ -85,6 +89,28 @@ export function job(pipelines: readonly string[], more: Partial<EngineJob> = {},
   } as const;
   return { header, content: { bytes }, pipelines, solo: false, hangMs: 30_000, ...more };
 }
+
+/** What a job needs to run in this process. */
+export function tools(pipelines: readonly PipelineSpec[]) {
+  const sessions = new Sessions({ models: [model], threads: 1, arena: false, maxMemoryBytes: 2 ** 30 });
+  return {
+    tasks: new Map(testTasks.map((task) => [task.name, task])),
+    sessions,
+    costs: new Costs(),
+    pipelines: new Map(pipelines.map((each) => [each.name, each])),
+  };
+}
+
+/** The pipelines on one capture, in this process. */
+export const run = (pipelines: readonly PipelineSpec[], more: Partial<EngineJob> = {}, bytes?: Uint8Array) =>
+  runJob(
+    job(
+      pipelines.map((each) => each.name),
+      more,
+      bytes,
+    ),
+    tools(pipelines),
+  );
 
 export function setup(
   surroundings: Surroundings,
