@@ -65,6 +65,8 @@ export const limits = {
   tileRunsMax: 128,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
   jobsPerEngine: 2,
+  /** Encoded bytes of a capture that is decoded while another runs: a photo of 8 megapixels, 24 MB decoded. */
+  decodeAheadBytesMax: 1024 * 1024,
   enginesMax: 16,
   /** From fork to ready: a slow SD card under load, not a model download. */
   engineReadyMs: 60_000,

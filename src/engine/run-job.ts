@@ -17,21 +17,37 @@ export interface JobTools extends PipelineTools {
   readonly pipelines: ReadonlyMap<string, PipelineSpec>;
 }
 
-export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAnswer> {
+/** A capture read and, where a pipeline of the job needs it, decoded. */
+export interface PreparedJob {
+  readonly content: OpenContent;
+  /** For pipelines that take the capture as it is, and for the others. */
+  readonly raw: Decoded;
+  readonly decoded: Decoded | { readonly error: unknown };
+  readonly decodeMs: number;
+}
+
+/** Rejects with what opening the capture fails with; who asks for it has it closed. */
+export async function prepareJob(job: EngineJob, tools: JobTools): Promise<PreparedJob> {
+  const content = await openContent(job.content, job.header);
+  const raw: Decoded = { image: null, audio: null, file: content };
+  const whole = job.pipelines.some((name) => needsDecoding(name, tools)) ? await readWhole(content, job) : { decoded: raw, decodeMs: 0 };
+  return { content, raw, ...whole };
+}
+
+/** `ahead` is its preparation, where that began while another job ran: then decoding counts as long as the job had to wait for it. */
+export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<PreparedJob>): Promise<EngineAnswer> {
   const began = performance.now();
   let decodeMs = 0;
   const pipelines: PipelineAnswer[] = [];
   let content: OpenContent | null = null;
   try {
-    content = await openContent(job.content, job.header);
-    const needsDecoding = (name: string) => tools.pipelines.get(name)?.reads.some((kind) => kind !== 'file') === true;
-    const raw: Decoded = { image: null, audio: null, file: content };
-    const whole = job.pipelines.some(needsDecoding) ? await readWhole(content, job) : { decoded: raw, decodeMs: 0 };
-    decodeMs = whole.decodeMs;
+    const prepared = await (ahead ?? prepareJob(job, tools));
+    content = prepared.content;
+    decodeMs = ahead === undefined ? prepared.decodeMs : hundredths(performance.now() - began);
     const shared: Shared = new Map();
     for (const name of job.pipelines) {
-      const needed = needsDecoding(name);
-      const given = needed ? whole.decoded : raw;
+      const needed = needsDecoding(name, tools);
+      const given = needed ? prepared.decoded : prepared.raw;
       const spec = tools.pipelines.get(name);
       if ('error' in given) pipelines.push(failed(name, given.error));
       else if (spec === undefined)
@@ -48,6 +64,10 @@ export async function runJob(job: EngineJob, tools: JobTools): Promise<EngineAns
   }
   const answer = { pipelines, decodeMs, totalMs: hundredths(performance.now() - began) };
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
+}
+
+function needsDecoding(pipeline: string, tools: JobTools): boolean {
+  return tools.pipelines.get(pipeline)?.reads.some((kind) => kind !== 'file') === true;
 }
 
 /** What reading or decoding fails with is an answer: it is not everybody's trouble. Reading is not counted as decoding. */

@@ -3,8 +3,8 @@
  *
  * Guarantees: says `started` before a job and waits until it is written, so that the core's hang clock runs even if the
  * job never gives the thread back; ends at once when the core is gone; leaves SIGINT and SIGTERM to the core, which
- * a terminal or systemd sends to every process of the group. Deliberately keeps nothing between jobs but open sessions
- * and what models usually cost.
+ * a terminal or systemd sends to every process of the group. The next capture is decoded while the present one runs.
+ * Deliberately keeps nothing between jobs but open sessions and what models usually cost.
  */
 import type { Task } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
@@ -13,7 +13,7 @@ import { limits } from '../core/limits.js';
 import { Costs } from './costs.js';
 import { planOf } from './plan.js';
 import type { EngineConfig, FromEngine, ModelOpened, ToEngine } from './protocol.js';
-import { type JobTools, runJob } from './run-job.js';
+import { type JobTools, type PreparedJob, prepareJob, runJob } from './run-job.js';
 import { selfTest } from './self-test.js';
 import { Sessions } from './sessions.js';
 
@@ -29,7 +29,7 @@ class EngineLoop {
   readonly #tasks: ReadonlyMap<string, Task>;
   /** Begun at once: it needs no configuration, and the core may not be as far yet. */
   readonly #tested = selfTest();
-  readonly #queue: { readonly seq: number; readonly job: EngineJob }[] = [];
+  readonly #queue: { readonly seq: number; readonly job: EngineJob; readonly ahead?: Promise<PreparedJob> }[] = [];
   #tools: JobTools | null = null;
   #busy = false;
   #stopping = false;
@@ -44,7 +44,7 @@ class EngineLoop {
       case 'configure':
         return this.#configure(message.config);
       case 'run':
-        this.#queue.push(message);
+        this.#queue.push({ ...message, ...this.#prepare(message.job) });
         if (this.#queue.length > limits.jobsPerEngine)
           throw new ShoalError('ENGINE_PROTOCOL', 'the core sent more jobs than an engine holds');
         return this.#work();
@@ -71,12 +71,24 @@ class EngineLoop {
     return this.#work();
   }
 
+  /**
+   * Begins to decode a job while another runs: decoders work in threads of their own. A large one is left for its turn, since two of them at
+   * once may need more memory than an engine has.
+   */
+  #prepare(job: EngineJob): { ahead?: Promise<PreparedJob> } {
+    if (!this.#busy || this.#tools === null || job.header.bytes > limits.decodeAheadBytesMax) return {};
+    const ahead = prepareJob(job, this.#tools);
+    // What it fails with is told when its turn comes.
+    ahead.catch(() => {});
+    return { ahead };
+  }
+
   async #work(): Promise<void> {
     if (this.#busy || this.#tools === null) return;
     this.#busy = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       await send({ type: 'started', seq: next.seq });
-      const answer = await runJob(next.job, this.#tools);
+      const answer = await runJob(next.job, this.#tools, next.ahead);
       await send({ type: 'answer', seq: next.seq, answer, rssBytes: process.memoryUsage.rss() });
       // One turn of the event loop, so that a stop that came meanwhile is read before the next job.
       await new Promise((resolve) => setImmediate(resolve));

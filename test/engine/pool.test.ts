@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
 import { once } from 'node:events';
+import sharp from 'sharp';
 import { type Test, test } from 'tap';
 import { EngineLoss, ShoalError } from '../../src/core/errors.js';
 import type { EngineAnswer } from '../../src/core/job.js';
+import { limits } from '../../src/core/limits.js';
 import { bareSpawn } from '../support/bare-spawn.js';
 import { alive, entryOf, job, Lab, model, pipeline, setup, stage, until } from '../support/engine-lab.js';
 import { testSurroundings } from '../support/surroundings.js';
@@ -97,6 +99,31 @@ test("a prefetched job's hang clock starts with its turn", async (t) => {
   await pool.freeFor();
   const both = [pool.run(job(['slow'], { hangMs: 600 })), pool.run(job(['slow'], { hangMs: 600 }))];
   t.match(await Promise.all(both), [{ pipelines: [{ state: 'done' }] }, { pipelines: [{ state: 'done' }] }]);
+});
+
+test('a capture is decoded while the one before it runs, and a large one only when its turn has come', async (t) => {
+  const waits = pipeline('waits', [stage('allocate', { bytes: 1, keep: false, ms: 1500 })]);
+  const { pool } = await started(t, [waits, pipeline('size', [stage('size')])]);
+  const picture = await sharp({ create: { width: 5000, height: 4000, channels: 3, background: '#123456' } })
+    .jpeg()
+    .toBuffer();
+  const alone = await pool.submit(job(['size'], {}, picture));
+  t.ok(alone.decodeMs > 30, `by itself it takes ${alone.decodeMs} ms`);
+  const behind = async (bytes: number): Promise<EngineAnswer> => {
+    await pool.freeFor(true);
+    const before = pool.run(job(['waits']));
+    const each = job(['size'], {}, picture);
+    const answer = pool.run({ ...each, header: { ...each.header, bytes } });
+    await before;
+    return answer;
+  };
+  const ahead = await behind(picture.length);
+  t.match(ahead.pipelines[0]?.observations.size, [{ label: '5000 x 4000' }]);
+  t.ok(ahead.decodeMs < alone.decodeMs / 3, `behind another ${ahead.decodeMs} ms are left of it`);
+  const large = await behind(limits.decodeAheadBytesMax + 1);
+  t.ok(large.decodeMs > alone.decodeMs / 3, `${large.decodeMs} ms for one that counts as large`);
+  const [, broken] = await Promise.all([pool.run(job(['waits'])), pool.run(job(['size'], {}, Buffer.from('no picture')))]);
+  t.match(broken.pipelines, [{ state: 'failed', error: { code: 'CAPTURE_DECODE' } }], 'what it fails with is told in its turn');
 });
 
 test('a solo job has the engine for itself', async (t) => {
