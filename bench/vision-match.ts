@@ -1,6 +1,7 @@
 /** What was found against what there is: misses and false alarms by name. Pure. */
+
+import { overlap, type Rectangle } from '../src/core/rectangle.js';
 import type { Observation } from '../src/core/result.js';
-import { overlap, type Rectangle } from '../src/tasks/rectangle.js';
 import type { FacesTruth, SceneTruth } from './vision-truth.js';
 
 export interface Tally {

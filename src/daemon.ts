@@ -19,7 +19,7 @@ import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
 import { States, watchesOf } from './flow/states.js';
-import { compileWorthTelling } from './flow/worth-telling.js';
+import { compileWorthTelling, type OnTrouble } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { createTopics } from './mqtt/topics.js';
 import { BoardWatch } from './ops/board-watch.js';
@@ -244,8 +244,8 @@ export class Daemon {
   async #startCorridor(): Promise<void> {
     if (this.#crew === undefined) return;
     const { device } = this.#settings;
-    const onTrouble = (pipeline: string, message: string) =>
-      this.log.warn({ part: 'report', pipeline }, `report.when could not be answered in full: ${message}`);
+    const onTrouble: OnTrouble = (pipeline, key, message) =>
+      this.log.warn({ part: 'report', pipeline }, `${key} could not be answered in full: ${message}`);
     const zones = Object.fromEntries(Object.entries(this.#settings.inputs).map(([name, input]) => [name, input.zones ?? {}]));
     const worthTelling = await compileWorthTelling(this.#pipelines, onTrouble, zones);
     const context = { device: device.id, configHash: this.#loaded.configHash, worthTelling };

@@ -15,7 +15,7 @@ import type { ResultRecord } from '../core/settled.js';
 import { readableMediaTypes } from '../core/sniff.js';
 import { runOnce } from '../engine/run-once.js';
 import { Reporter } from '../flow/report.js';
-import { compileWorthTelling } from '../flow/worth-telling.js';
+import { compileWorthTelling, type OnTrouble } from '../flow/worth-telling.js';
 import { SystemClock } from '../ops/clock.js';
 import { HealthBoard } from '../ops/health.js';
 import { createLog } from '../ops/log.js';
@@ -71,7 +71,7 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const names = pipelines.map(({ name }) => name);
   const job = { header, content: { path: await realpath(file) }, pipelines: names, solo: true, hangMs };
   const answer = await runOnce({ options: engine, pipelines, models, surroundings }, job);
-  const onTrouble = (pipeline: string, message: string) => surroundings.log.warn({ pipeline }, message);
+  const onTrouble: OnTrouble = (pipeline, key, message) => surroundings.log.warn({ pipeline }, `${key}: ${message}`);
   // A file belongs to no input: the zones of all are looked at.
   const here = Object.assign({}, ...Object.values(zones));
   const worthTelling = await compileWorthTelling(pipelines, onTrouble, { ...zones, [header.input]: here });

@@ -32,11 +32,12 @@ export async function checkCondition(draft: Draft, path: readonly PathSegment[],
   });
 }
 
-/** `accept` of a stage. */
-export async function checkAcceptance(draft: Draft, path: readonly PathSegment[], text: string): Promise<void> {
+/** `accept` of a stage or `where` of a track; only where there are `zones` it may ask for them. */
+export async function checkAcceptance(draft: Draft, path: readonly PathSegment[], text: string, zones?: readonly string[]): Promise<void> {
   await telling(draft, path, text, async () => {
-    const { looks } = await compileAcceptance(text);
-    if (!looks) draft.add(path, 'it speaks of no field, so accept is the same for every observation', 'write for instance score >= 0.8');
+    const { looks } = await compileAcceptance(text, zones);
+    const key = String(path.at(-1));
+    if (!looks) draft.add(path, `it speaks of no field, so ${key} is the same for every observation`, 'write for instance score >= 0.8');
   });
 }
 

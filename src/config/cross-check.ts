@@ -78,9 +78,9 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   }
   checkStandIns(draft, path, name);
   const names = await checkStages(draft, path, asList(pipeline.stages));
-  checkReport(draft, [...path, 'report']);
-  const when = draft.map([...path, 'report'])?.when;
   const zones = zonesOf(draft, asList(pipeline.from));
+  await checkReport(draft, [...path, 'report'], { stages: asList(pipeline.stages), names, zones });
+  const when = draft.map([...path, 'report'])?.when;
   if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
   const { abstain } = pipeline;
   if (typeof abstain === 'string') await checkCondition(draft, [...path, 'abstain'], abstain, { names, decides: 'abstain' });

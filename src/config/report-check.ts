@@ -1,27 +1,65 @@
 /**
- * What `report` asks for, as far as its keys depend on each other.
+ * What `report` asks for, as far as its keys depend on each other and on the stages of the pipeline.
  */
 import { isTimeZone } from '../core/active-hours.js';
 import { nearest } from '../core/suggest.js';
+import { checkAcceptance } from './check-condition.js';
+import { checkName } from './check-name.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
 
-const eventKeys = ['on_after_ms', 'off_after_ms', 'cooldown_ms', 'update_every_ms'];
+interface Pipeline {
+  readonly stages: readonly unknown[];
+  /** What the stages go by. */
+  readonly names: readonly string[];
+  /** That any of its inputs has. */
+  readonly zones: readonly string[];
+}
 
-export function checkReport(draft: Draft, path: readonly PathSegment[]): void {
+/** Keys that mean something only in some modes. */
+const modesOf: Readonly<Record<string, readonly string[]>> = {
+  on_after_ms: ['events'],
+  off_after_ms: ['events'],
+  cooldown_ms: ['events'],
+  update_every_ms: ['events', 'on_change'],
+  track: ['events'],
+};
+
+export async function checkReport(draft: Draft, path: readonly PathSegment[], pipeline: Pipeline): Promise<void> {
   const report = draft.map(path);
   if (report === null) return;
   checkTimeZone(draft, [...path, 'active']);
-  if (report.mode === 'events') {
-    if (report.when === undefined) {
-      draft.add([...path, 'when'], 'is missing, need a condition: it begins and ends the events', 'or remove mode: events');
+  const { mode = 'every' } = report;
+  for (const [key, modes] of Object.entries(modesOf)) {
+    if (report[key] === undefined || modes.includes(String(mode))) continue;
+    draft.add([...path, key], `means something only with mode: ${modes.join(' or ')}`, `add mode: ${modes[0]}, or remove it`, {
+      atKey: true,
+    });
+  }
+  if (mode === 'events' && report.when === undefined && report.track === undefined) {
+    draft.add([...path, 'when'], 'is missing, need a condition: it begins and ends the events', 'or add track, or remove mode: events');
+  }
+  if (mode === 'events') await checkTrack(draft, [...path, 'track'], pipeline);
+}
+
+async function checkTrack(draft: Draft, path: readonly PathSegment[], { stages, names, zones }: Pipeline): Promise<void> {
+  const track = draft.map(path);
+  if (track === null) return;
+  const { boxes, where } = track;
+  if (typeof boxes === 'string') {
+    checkName(draft, [...path, 'boxes'], boxes, names, 'stage');
+    const reads = readBy(draft, stages[0]);
+    if (names.includes(boxes) && reads !== undefined && reads !== 'image') {
+      draft.add([...path, 'boxes'], `its pipeline reads ${reads}, where nothing has a box`, 'remove track');
     }
-    return;
   }
-  for (const key of eventKeys) {
-    if (report[key] !== undefined)
-      draft.add([...path, key], 'means something only with mode: events', 'add mode: events, or remove it', { atKey: true });
-  }
+  if (typeof where === 'string') await checkAcceptance(draft, [...path, 'where'], where, zones);
+}
+
+/** What a stage looks at; undefined where its task is unknown. */
+function readBy(draft: Draft, stage: unknown): string | undefined {
+  const { task } = (stage ?? {}) as { task?: unknown };
+  return draft.parts.tasks.find(({ name }) => name === task)?.reads;
 }
 
 function checkTimeZone(draft: Draft, path: readonly PathSegment[]): void {

@@ -10,6 +10,7 @@ import { eventDefaults } from '../core/event.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import { cropDefaults, reportModes } from '../core/pipeline.js';
+import { trackDefaults } from '../core/track.js';
 import { whenFullModes } from '../core/waiting.js';
 import { areaOf } from '../core/zone.js';
 
@@ -47,7 +48,9 @@ export const reportSchema = z.strictObject({
   mode: z
     .enum(reportModes)
     .default('every')
-    .describe('tell every result that holds, or the events they amount to: a start, updates and an end with one id, and a retained state'),
+    .describe(
+      'tell every result that holds; or, on_change, those that say something else than the last one told; or the events they amount to: a start, updates and an end with one id, and a retained state',
+    ),
   on_after_ms: span.optional().describe('events: when must have held for this long before an event starts (ms); 0 if not given'),
   off_after_ms: span
     .optional()
@@ -55,7 +58,32 @@ export const reportSchema = z.strictObject({
   cooldown_ms: span.optional().describe('events: for this long after an end none starts (ms); 0 if not given'),
   update_every_ms: span
     .optional()
-    .describe(`events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given`),
+    .describe(
+      `events: at most one update in this time (ms); 0 for none, ${eventDefaults.update_every_ms} if not given; on_change: a result that says the same is told again after this time (ms), never if 0 or not given`,
+    ),
+  track: z
+    .strictObject({
+      boxes: z.string().regex(variablePattern).describe('the stage whose boxes are followed'),
+      where: condition()
+        .optional()
+        .describe(
+          "CEL over the fields of one observation of that stage, such as score >= 0.6 && in_zone(box, 'door'): which things count; all if not given",
+        ),
+      min_iou: z
+        .number()
+        .min(0.05)
+        .max(0.95)
+        .default(trackDefaults.min_iou)
+        .describe('boxes of two captures that overlap by less (intersection over union) are not the same thing, 0.05 .. 0.95'),
+      max_gap_ms: z
+        .int()
+        .min(0)
+        .max(limits.trackGapMsMax)
+        .default(trackDefaults.max_gap_ms)
+        .describe('a thing that is not seen for longer is gone, and its event ends (ms)'),
+    })
+    .optional()
+    .describe('events: one event for each thing that a stage finds, followed by its box from capture to capture'),
   active: z
     .strictObject({
       days: z

@@ -9,7 +9,7 @@
 import { checkZones, compile, inspect, ObservationValue, observationFields, type Parsed, wordsIn } from './cel.js';
 import { ConditionError } from './condition-error.js';
 import { limits } from './limits.js';
-import type { Observation } from './result.js';
+import type { Box, Observation } from './result.js';
 import { nearest } from './suggest.js';
 import { standsIn, type Zones } from './zone.js';
 
@@ -32,7 +32,8 @@ export interface Acceptance {
   readonly text: string;
   /** Whether it speaks of any field: where not, it is always the same. */
   readonly looks: boolean;
-  evaluate(observation: Observation): Verdict;
+  /** `zones` as for a Condition. */
+  evaluate(observation: Observation, zones?: Zones): Verdict;
 }
 
 /** What a stage may be called, so that a condition can speak of it. */
@@ -64,10 +65,7 @@ export async function compileCondition(
   const parsed = await compile(text, {
     variables: Object.fromEntries(names.map((name) => [name, 'list<Observation>'])),
     unknown: (word) => unknownStage(word, names, later),
-    inZone: (box, name) => {
-      const zone = Object.hasOwn(here, name) ? here[name] : undefined;
-      return zone !== undefined && standsIn(zone, box);
-    },
+    inZone: (box, name) => isIn(here, name, box),
   });
   const loops = inspect(parsed.ast, text);
   checkZones(parsed.ast, text, zones);
@@ -83,19 +81,32 @@ export async function compileCondition(
 
 /**
  * Compiles a condition over one observation: its fields are the variables, `score >= 0.8`, `label == 'cat'`, `values.yaw_deg < 30.0`.
- * Of a field the observation lacks it is false. Rejects with a ConditionError.
+ * Of a field the observation lacks it is false. `zones` are the names that `in_zone(box, 'door')` may be asked for; without, it is no
+ * function here. Rejects with a ConditionError.
  */
-export async function compileAcceptance(text: string): Promise<Acceptance> {
+export async function compileAcceptance(text: string, zones?: readonly string[]): Promise<Acceptance> {
   const fields = Object.keys(observationFields);
-  const parsed = await compile(text, { variables: observationFields, unknown: (word) => unknownField(word, fields) });
+  let here: Zones = {};
+  const inZone = zones === undefined ? {} : { inZone: (box: Box, name: string) => isIn(here, name, box) };
+  const parsed = await compile(text, { variables: observationFields, unknown: (word) => unknownField(word, fields), ...inZone });
+  if (zones !== undefined) checkZones(parsed.ast, text, zones);
   // It is asked for each of as many observations as a stage may find.
   if (inspect(parsed.ast, text) > 1) throw new ConditionError(text, 0, 'macros may not be nested in a condition over one observation');
   const words = wordsIn(parsed.ast);
   return {
     text,
     looks: fields.some((field) => words.has(field)),
-    evaluate: (observation) => answer(parsed, { ...new ObservationValue(observation) }, null),
+    evaluate: (observation, at = {}) => {
+      here = at;
+      return answer(parsed, { ...new ObservationValue(observation) }, null);
+    },
   };
+}
+
+/** In an input that does not have the zone nothing stands in it. */
+function isIn(zones: Zones, name: string, box: Box): boolean {
+  const zone = Object.hasOwn(zones, name) ? zones[name] : undefined;
+  return zone !== undefined && standsIn(zone, box);
 }
 
 function unknownStage(word: string, names: readonly string[], later: readonly string[]): [string, string] {

@@ -229,8 +229,11 @@ export interface Store extends Ledger, WatchKeeper {
   start(sinks: readonly string[]): Promise<{ readonly boot: number }>;
   /** Commits what is queued and closes the file. */
   stop(): Promise<void>;
-  /** Resolves when the transaction is on disk (group commit, synchronous=FULL). A result id that is known is left as it is. Rejects with STORE_FULL or STORE_UNAVAILABLE. */
-  commit(settled: Settled): Promise<void>;
+  /**
+   * Resolves when the transaction is on disk (group commit, synchronous=FULL), with the outcomes that were decided in it (`said`), the same
+   * when it is repeated. A result id that is known is left as it is. Rejects with STORE_FULL or STORE_UNAVAILABLE.
+   */
+  commit(settled: Settled): Promise<readonly SettledOutcome[]>;
   /**
    * Deliveries owed to a sink with a sequence above `afterSeq`, in order, payloads included, bounded by `limits.relayBatch`.
    * With `lane` only those in it now: a backlog is always older than what is live.

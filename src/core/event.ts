@@ -12,6 +12,7 @@
  */
 import { eventId } from './id.js';
 import { limits } from './limits.js';
+import type { Box } from './result.js';
 
 /** Milliseconds. */
 export interface EventRules {
@@ -69,13 +70,17 @@ interface Run {
   readonly tally: Tally;
 }
 
-/** All there is to remember of one pipeline on one input; JSON. */
-export interface EventState {
+/** How far the captures of an input were looked at; JSON, as all that is remembered. */
+export interface Moment {
   readonly kernel: number;
   /** The newest capture looked at, when it was captured and when it was heard of (ms, monotonic). */
   readonly last: CaptureMark;
   readonly lastMs: number;
   readonly heardMs: number;
+}
+
+/** What is remembered of one thing that is, or may become, an event. */
+export interface Course {
   /** From the first capture that held until the event that it starts ends, or until one does not hold before there is an event. */
   readonly run: Run | null;
   readonly open: { readonly id: string; readonly number: number; readonly toldMs: number } | null;
@@ -83,6 +88,9 @@ export interface EventState {
   readonly off: { readonly mark: CaptureMark; readonly ms: number } | null;
   readonly coolUntilMs: number | null;
 }
+
+/** All there is to remember of one pipeline on one input. */
+export interface EventState extends Moment, Course {}
 
 /** `over`: it no longer holds; `silence`: no capture came; `removed`: the pipeline no longer runs on the input. */
 export type EndReason = 'over' | 'silence' | 'removed';
@@ -99,10 +107,12 @@ export interface Telling {
   readonly durationMs: number;
   readonly tally: Tally;
   readonly end: { readonly reason: EndReason; readonly mark: CaptureMark } | null;
+  /** Where the thing was seen last; for events of things that are followed. */
+  readonly box?: Box;
 }
 
-export interface Step {
-  readonly state: EventState;
+export interface Step<State = EventState> {
+  readonly state: State;
   readonly tellings: readonly Telling[];
 }
 
@@ -119,21 +129,19 @@ export function sight(
   now: EventNow,
   names: readonly [string, string],
 ): Step {
-  const mark = markOf(sighting);
   const known = before === null ? null : rebased(before, now);
-  if (known !== null && !isAfter(mark, known.last)) return { state: overtaken(known, sighting), tellings: [] };
-  const capturedMs = Math.min(sighting.monoMs ?? now.monoMs, now.monoMs);
-  const ms = Math.max(known?.lastMs ?? capturedMs, capturedMs);
+  if (known !== null && !isAfter(sighting, known.last)) return { state: overtaken(known, sighting), tellings: [] };
+  const moment = momentOf(known, sighting, now);
   const tellings: Telling[] = [];
   let state = known;
-  if (state !== null && ms - state.lastMs > silenceMs(rules)) {
+  if (state !== null && moment.lastMs - state.lastMs > silenceMs(rules)) {
     const hushed = ended(state, 'silence', rules.cooldownMs);
     tellings.push(...hushed.tellings);
     state = hushed.state;
   }
-  const { run = null, open = null, off = null, coolUntilMs = null } = state ?? {};
-  const base: EventState = { kernel: now.kernel, last: mark, lastMs: ms, heardMs: now.monoMs, run, open, off, coolUntilMs };
-  const step = sighting.holds ? held(base, sighting, rules, names) : notHeld(base, rules);
+  const base: EventState = { ...nothingYet, ...state, ...moment };
+  const idOf = (first: CaptureMark) => eventId(names[0], names[1], first.captureId);
+  const step = sighting.holds ? held(base, sighting, rules, idOf) : notHeld(base, rules);
   return { state: step.state, tellings: [...tellings, ...step.tellings] };
 }
 
@@ -143,12 +151,28 @@ export function sight(
  */
 export function lapse(state: EventState, rules: EventRules | null, now: EventNow, sinceMs: number): Step {
   if (rules === null) return ended(rebased(state, now), 'removed', 0);
-  const heardMs = state.kernel === now.kernel ? Math.max(state.heardMs, sinceMs) : sinceMs;
-  if (state.run === null || now.monoMs - heardMs <= silenceMs(rules)) return { state, tellings: [] };
+  if (state.run === null || !isSilent(state, rules, now, sinceMs)) return { state, tellings: [] };
   return ended(rebased(state, now), 'silence', rules.cooldownMs);
 }
 
-function held(state: EventState, sighting: Sighting, rules: EventRules, names: readonly [string, string]): Step {
+/** Whether nothing was heard of the input for too long, of which it was listened to since `sinceMs`. */
+export function isSilent(moment: Moment, rules: EventRules, now: EventNow, sinceMs: number): boolean {
+  const heardMs = moment.kernel === now.kernel ? Math.max(moment.heardMs, sinceMs) : sinceMs;
+  return now.monoMs - heardMs > silenceMs(rules);
+}
+
+/** Of what was never seen. */
+export const nothingYet: Course = { run: null, open: null, off: null, coolUntilMs: null };
+
+/** Where a capture stands that was not overtaken: never before the one that was known. */
+export function momentOf(known: Moment | null, sighting: CaptureMark & Pick<Sighting, 'monoMs'>, now: EventNow): Moment {
+  const capturedMs = Math.min(sighting.monoMs ?? now.monoMs, now.monoMs);
+  const lastMs = Math.max(known?.lastMs ?? capturedMs, capturedMs);
+  return { kernel: now.kernel, last: markOf(sighting), lastMs, heardMs: now.monoMs };
+}
+
+/** `state.last` is a capture on which it holds; `idOf` names an event by its first capture. */
+export function held(state: EventState, sighting: Sighting, rules: EventRules, idOf: (first: CaptureMark) => string): Step {
   const run: Run = { ...(state.run ?? { first: state.last, sinceMs: state.lastMs }), tally: counted(state.run?.tally ?? null, sighting) };
   const next = { ...state, run, off: null };
   if (state.open !== null) {
@@ -158,11 +182,12 @@ function held(state: EventState, sighting: Sighting, rules: EventRules, names: r
   }
   const cooling = state.coolUntilMs !== null && state.lastMs < state.coolUntilMs;
   if (cooling || state.lastMs - run.sinceMs < rules.onAfterMs) return { state: next, tellings: [] };
-  const open = { id: eventId(names[0], names[1], run.first.captureId), number: 0, toldMs: state.lastMs };
+  const open = { id: idOf(run.first), number: 0, toldMs: state.lastMs };
   return { state: { ...next, open, coolUntilMs: null }, tellings: [telling('start', open, run, state)] };
 }
 
-function notHeld(state: EventState, rules: EventRules): Step {
+/** `state.last` is a capture on which it does not. */
+export function notHeld(state: EventState, rules: EventRules): Step {
   if (state.open === null || state.run === null) return { state: { ...state, run: null, off: null }, tellings: [] };
   const off = state.off ?? { mark: state.last, ms: state.lastMs };
   const run = { ...state.run, tally: { ...state.run.tally, captures: state.run.tally.captures + 1 } };
@@ -171,7 +196,7 @@ function notHeld(state: EventState, rules: EventRules): Step {
 }
 
 /** Forgets the run, and ends the event where there is one. */
-function ended(state: EventState, reason: EndReason, cooldownMs: number): Step {
+export function ended(state: EventState, reason: EndReason, cooldownMs: number): Step {
   const { open, run, off } = state;
   const next = { ...state, run: null, open: null, off: null };
   if (open === null || run === null) return { state: next, tellings: [] };
@@ -212,20 +237,24 @@ function counted(tally: Tally | null, sighting: Sighting): Tally {
 /** The same state, as if the board had not been away. */
 function rebased(state: EventState, now: EventNow): EventState {
   if (state.kernel === now.kernel) return state;
-  const shift = now.monoMs - state.lastMs;
+  return { ...state, ...afterReboot(state, now), ...shifted(state, now.monoMs - state.lastMs) };
+}
+
+export function afterReboot({ last }: Moment, { kernel, monoMs }: EventNow): Moment {
+  return { kernel, last, lastMs: monoMs, heardMs: monoMs };
+}
+
+/** The same course on another clock. */
+export function shifted({ run, open, off, coolUntilMs }: Course, byMs: number): Course {
   return {
-    ...state,
-    kernel: now.kernel,
-    lastMs: now.monoMs,
-    heardMs: now.monoMs,
-    run: state.run && { ...state.run, sinceMs: state.run.sinceMs + shift },
-    open: state.open && { ...state.open, toldMs: state.open.toldMs + shift },
-    off: state.off && { ...state.off, ms: state.off.ms + shift },
-    coolUntilMs: state.coolUntilMs === null ? null : state.coolUntilMs + shift,
+    run: run && { ...run, sinceMs: run.sinceMs + byMs },
+    open: open && { ...open, toldMs: open.toldMs + byMs },
+    off: off && { ...off, ms: off.ms + byMs },
+    coolUntilMs: coolUntilMs === null ? null : coolUntilMs + byMs,
   };
 }
 
-function isAfter(a: Pick<CaptureMark, 'boot' | 'seq'>, b: Pick<CaptureMark, 'boot' | 'seq'>): boolean {
+export function isAfter(a: Pick<CaptureMark, 'boot' | 'seq'>, b: Pick<CaptureMark, 'boot' | 'seq'>): boolean {
   return a.boot > b.boot || (a.boot === b.boot && a.seq > b.seq);
 }
 

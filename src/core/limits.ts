@@ -248,6 +248,12 @@ export const limits = {
   zonePointsMax: 32,
   /** Labels of one event: what a person reads; a classifier of a thousand could list them all. */
   eventLabelsMax: 16,
+  /** Things followed at once on one input: all that is known of them is written with every capture, up to a kilobyte a thing. */
+  tracksMax: 32,
+  /** How long a thing that is followed may be out of sight: longer, and its box finds another where it was. */
+  trackGapMsMax: 60_000,
+  /** What the store may add to a payload once it knows what was said before: the id of that result, and a reason. */
+  payloadAddedBytesMax: 256,
   /** For in-flight deliveries to be answered at a stop, within `drainMs`. */
   relayStopMs: 2000,
   /** Between two looks at how much is owed. */

@@ -4,7 +4,9 @@
 import type { ActiveHours } from './active-hours.js';
 import type { CaptureHeader, CaptureKind } from './capture.js';
 import type { EventRules } from './event.js';
+import type { ChangeRules } from './saying.js';
 import { readableMediaTypes } from './sniff.js';
+import type { TrackRules } from './track.js';
 
 export interface StageSpec {
   /** Name under which later stages and conditions find its observations. */
@@ -123,6 +125,10 @@ export interface PipelineSpec {
     readonly when?: string;
     /** Told as events instead of one by one, by these rules. */
     readonly events?: EventRules;
+    /** With `events`: an event a thing. */
+    readonly track?: TrackSpec;
+    /** Told only where it says something new, by these rules. */
+    readonly onChange?: ChangeRules;
     /** Outside these hours results are silent. */
     readonly active?: ActiveHours;
     readonly trace: TraceDetail;
@@ -131,6 +137,14 @@ export interface PipelineSpec {
   readonly sinks: readonly string[];
   /** CEL over the stages: where it holds, the outcome is abstained. */
   readonly abstain?: string;
+}
+
+/** Which things have an event of their own. */
+export interface TrackSpec extends TrackRules {
+  /** The stage whose boxes are followed. */
+  readonly boxes: string;
+  /** CEL over the fields of one of its observations: whether the thing counts. */
+  readonly where?: string;
 }
 
 /** Whether a pipeline can look at a capture: what it needs decoded must be of a kind it reads and of a type that an engine decodes. */
@@ -171,8 +185,8 @@ export interface DegradeConfig {
   readonly pipeline?: string | undefined;
 }
 
-/** `every` result that `when` holds for, or the `events` they amount to. */
-export const reportModes = ['every', 'events'] as const;
+/** `every` result that `when` holds for, those that say something new, or the `events` they amount to. */
+export const reportModes = ['every', 'on_change', 'events'] as const;
 
 export interface ReportConfig {
   readonly when?: string | undefined;
@@ -181,8 +195,16 @@ export interface ReportConfig {
   readonly off_after_ms?: number | undefined;
   readonly cooldown_ms?: number | undefined;
   readonly update_every_ms?: number | undefined;
+  readonly track?: TrackConfig | undefined;
   readonly active?: ActiveHours | undefined;
   readonly trace: TraceDetail;
+}
+
+export interface TrackConfig {
+  readonly boxes: string;
+  readonly where?: string | undefined;
+  readonly min_iou: number;
+  readonly max_gap_ms: number;
 }
 
 export interface StageConfig {

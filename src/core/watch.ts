@@ -1,26 +1,55 @@
 /**
- * A watch: a pipeline on an input that is told as events; and the bytes of its messages, schemas `shoal/event/1` and `shoal/state/1`
- * (docs/schema/event-1.json, docs/schema/state-1.json), additive only.
+ * A watch: a pipeline on an input of which more is remembered than the last capture, because what is told depends on it; and the bytes of
+ * the messages of events, schemas `shoal/event/1` and `shoal/state/1` (docs/schema/event-1.json, docs/schema/state-1.json), additive only.
  *
  * Guarantees: an event's bytes depend on its captures and the watch alone, so that the same event is never told in other bytes. A
  * state says when it was said: it is the latest truth, not a record.
  */
 import type { EventRules, EventState, Sighting, Tally, Telling } from './event.js';
+import type { ChangeRules, Saying } from './saying.js';
+import type { Thing, TrackingRules, TracksState } from './track.js';
 
-export interface Watch {
+interface WatchBase {
   readonly pipeline: string;
   readonly input: string;
-  readonly rules: EventRules;
   /** Names of the sinks that are told. */
   readonly sinks: readonly string[];
   readonly device: string;
   readonly configHash: string;
 }
 
+/** Told as one event at a time. */
+export interface EventWatch extends WatchBase {
+  readonly kind: 'event';
+  readonly rules: EventRules;
+}
+
+/** Told as an event a thing. */
+export interface TrackWatch extends WatchBase {
+  readonly kind: 'tracks';
+  readonly rules: TrackingRules;
+}
+
+/** Told result by result, where one says something new. */
+export interface ChangeWatch extends WatchBase {
+  readonly kind: 'change';
+  readonly rules: ChangeRules;
+}
+
+export type Watch = EventWatch | TrackWatch | ChangeWatch;
+
+/** The state of a watch that tells events. */
+export type WatchState = EventState | TracksState;
+
 /** A sighting on its way to the store, which holds the state it changes. */
-export interface Watched {
-  readonly watch: Watch;
-  readonly sighting: Sighting;
+export type Watched =
+  | { readonly watch: EventWatch; readonly sighting: Sighting }
+  | { readonly watch: TrackWatch; readonly sighting: Sighting; readonly things: readonly Thing[] };
+
+/** What a result says, on its way to the store, which knows what was told last. */
+export interface Said {
+  readonly watch: ChangeWatch;
+  readonly saying: Saying;
 }
 
 /** What a commit did to the state of a watch. */
@@ -28,15 +57,23 @@ export interface WatchChange {
   readonly pipeline: string;
   readonly input: string;
   /** Null when nobody asks for it any more. */
-  readonly state: EventState | null;
+  readonly state: WatchState | null;
   readonly phases: readonly Telling['phase'][];
+  /** Things that could not be followed, because too many were. */
+  readonly untracked?: number;
+}
+
+/** The ids of the events that go on. */
+export function openIn(state: WatchState): readonly string[] {
+  const courses = 'tracks' in state ? state.tracks : [state];
+  return courses.flatMap(({ open }) => (open === null ? [] : [open.id]));
 }
 
 /** What the store does for watches, beside the commits that change them. */
 export interface WatchKeeper {
-  /** Ends events on inputs that fell silent (listened to since `sinceMs`, monotonic) and those of watches that are none any more. */
+  /** Ends events on inputs that fell silent (listened to since `sinceMs`, monotonic), and forgets watches that are none any more. */
   lapse(watches: readonly Watch[], sinceMs: number): Promise<void>;
-  /** The state of every watch that has one, without phases. */
+  /** The state of every watch of events that has one, without phases. */
   watchStates(): Promise<readonly WatchChange[]>;
   /** Calls back after each commit in which events began, went on or ended, or a watch saw its first capture; the answer unsubscribes. */
   onWatchChange(onChange: (changes: readonly WatchChange[]) => void): () => void;
@@ -59,8 +96,8 @@ export interface StateFeed {
 }
 
 /** UTF-8 JSON of schema `shoal/event/1`. */
-export function encodeEvent(telling: Telling, watch: Omit<Watch, 'rules'>): Uint8Array {
-  const { mark, first, end } = telling;
+export function encodeEvent(telling: Telling, watch: WatchBase): Uint8Array {
+  const { mark, first, end, box } = telling;
   const body = {
     schema: 'shoal/event/1',
     id: telling.id,
@@ -77,27 +114,36 @@ export function encodeEvent(telling: Telling, watch: Omit<Watch, 'rules'>): Uint
     started_at: first.capturedAt,
     ...(end === null ? {} : { ended_at: end.mark.capturedAt, end_reason: end.reason }),
     duration_ms: Math.round(telling.durationMs),
+    ...(box === undefined ? {} : { box }),
     ...tallyBody(telling.tally),
   };
   return Buffer.from(JSON.stringify(body));
 }
 
 /** UTF-8 JSON of schema `shoal/state/1`; without a state nothing has been seen yet. `saidAt` is RFC 3339. */
-export function encodeState(state: EventState | null, watch: Watch, saidAt: string, clockSynced: boolean): Uint8Array {
-  const { run = null, open = null, last } = state ?? {};
+export function encodeState(state: WatchState | null, watch: Watch, saidAt: string, clockSynced: boolean): Uint8Array {
   const body = {
     schema: 'shoal/state/1',
-    state: state === null ? 'unknown' : open === null ? 'off' : 'on',
+    state: state === null ? 'unknown' : openIn(state).length === 0 ? 'off' : 'on',
     said_at: saidAt,
     clock_synced: clockSynced,
     device: watch.device,
     input: watch.input,
     pipeline: watch.pipeline,
     config_hash: watch.configHash,
-    ...(last === undefined ? {} : { captured_at: last.capturedAt, boot: last.boot, seq: last.seq }),
-    ...(open === null || run === null ? {} : { event: { id: open.id, started_at: run.first.capturedAt, ...tallyBody(run.tally) } }),
+    ...(state === null ? {} : { captured_at: state.last.capturedAt, boot: state.last.boot, seq: state.last.seq }),
+    ...(state === null ? {} : openBody(state)),
   };
   return Buffer.from(JSON.stringify(body));
+}
+
+/** The event that goes on, or of things that are followed all of them. */
+function openBody(state: WatchState): Record<string, unknown> {
+  const body = ({ run, open }: Pick<EventState, 'run' | 'open'>, more: Record<string, unknown> = {}) =>
+    run === null || open === null ? [] : [{ id: open.id, started_at: run.first.capturedAt, ...more, ...tallyBody(run.tally) }];
+  if ('tracks' in state) return { events: state.tracks.flatMap((track) => body(track, { box: track.box })) };
+  const [event] = body(state);
+  return event === undefined ? {} : { event };
 }
 
 function tallyBody({ captures, held, worst, best, bestCapture, labels }: Tally): Record<string, unknown> {

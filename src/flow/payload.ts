@@ -8,6 +8,7 @@
 import type { CaptureHeader } from '../core/capture.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type PipelineSpec } from '../core/pipeline.js';
+import { roundedBox } from '../core/rectangle.js';
 import {
   type AcceptDecision,
   type Decision,
@@ -31,17 +32,20 @@ export interface PayloadInput {
   readonly reason: string | null;
   readonly observations: Readonly<Record<string, readonly Observation[]>>;
   readonly trace: Trace;
+  /** The answer to `report.when`, where results are told on change: the store may add what that comes to. */
+  readonly holds?: boolean;
 }
 
 /** UTF-8 JSON. */
 export function encodePayload(input: PayloadInput): Uint8Array {
   const kept = toldObservations(input.pipeline, input.observations).map(([stage, list]) => [stage, list.map(rounded)] as const);
   const total = kept.reduce((sum, [, list]) => sum + list.length, 0);
+  const bytesMax = limits.payloadBytesMax - (input.holds === undefined ? 0 : limits.payloadAddedBytesMax);
   for (let share = 1; ; share /= 2) {
     const cut = kept.map(([stage, list]) => [stage, list.slice(0, Math.floor(list.length * share))] as const);
     const left = cut.reduce((sum, [, list]) => sum + list.length, 0);
     const bytes = Buffer.from(JSON.stringify(body(input, Object.fromEntries(cut), total - left)));
-    if (bytes.length <= limits.payloadBytesMax) return bytes;
+    if (bytes.length <= bytesMax) return bytes;
     if (left > 0) continue;
     const { pipeline } = input;
     return pipeline.report.trace === 'full' ? encodePayload({ ...input, pipeline: { ...pipeline, report: { trace: 'summary' } } }) : bytes;
@@ -73,6 +77,7 @@ function body(input: PayloadInput, observations: Record<string, Observation[]>, 
     capture: { id: header.id, name: header.name, media_type: header.mediaType, bytes: header.bytes },
     outcome: input.outcome,
     ...(input.reason === null ? {} : { reason: input.reason }),
+    ...(input.holds === undefined ? {} : { holds: input.holds }),
     observations,
     ...(cut === 0 ? {} : { observations_cut: cut }),
     ...(input.pipeline.report.trace === 'none' ? {} : { trace: traceOf(input) }),
@@ -145,10 +150,7 @@ function rounded(observation: Observation): Observation {
   // `of` points into a stage that is left out.
   const { of: _, ...rest } = observation;
   const result: Observation = { ...rest, score: decimals(observation.score, 4) };
-  if (observation.box !== undefined) {
-    const { x_min, y_min, x_max, y_max } = observation.box;
-    result.box = { x_min: decimals(x_min, 5), y_min: decimals(y_min, 5), x_max: decimals(x_max, 5), y_max: decimals(y_max, 5) };
-  }
+  if (observation.box !== undefined) result.box = roundedBox(observation.box);
   if (observation.quad !== undefined) result.quad = observation.quad.map(([x, y]) => [decimals(x, 5), decimals(y, 5)]) as Quad;
   if (observation.segment !== undefined) {
     result.segment = { start_s: decimals(observation.segment.start_s, 3), end_s: decimals(observation.segment.end_s, 3) };

@@ -2,28 +2,23 @@
  * What is worth telling: turns an engine's answer, or the lack of one, into an outcome and a record per pipeline.
  *
  * Guarantees: one record for each pipeline asked, whatever came back. Pure but for the conditions compiled at start.
- * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store).
- * Of the others subscribers are told of published, abstained, late and failed, not of silent and dropped.
+ * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store); with
+ * `mode: on_change` it is decided there whether the result is told. Of the others subscribers are told of published, abstained, late and failed, not of silent and dropped.
  */
 import type { CaptureHeader } from '../core/capture.js';
-import { ShoalError } from '../core/errors.js';
 import type { Sighting } from '../core/event.js';
 import { resultId } from '../core/id.js';
 import type { EngineAnswer, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { DropCause, SettledOutcome } from '../core/receipt.js';
-import type { Degradation, Observation, Outcome, Trace } from '../core/result.js';
-import type { Settled } from '../core/settled.js';
-import type { Watched } from '../core/watch.js';
+import type { Degradation, Outcome, Trace } from '../core/result.js';
+import { nothingSaid, notSure, wordsOf } from '../core/saying.js';
+import type { Settled, SettledResult } from '../core/settled.js';
+import type { ChangeWatch, Watch } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
-
-/** Asks a pipeline's `report.when` and `report.active`: null for what is worth telling, else why it is not. */
-export type WorthTelling = (
-  pipeline: PipelineSpec,
-  observations: Readonly<Record<string, readonly Observation[]>>,
-  header: Pick<CaptureHeader, 'input' | 'capturedAt' | 'clockSynced'>,
-) => string | null;
+import { watchOf } from './watch-of.js';
+import type { WorthTelling } from './worth-telling.js';
 
 export interface ReportContext {
   readonly device: string;
@@ -40,8 +35,9 @@ interface Look {
   readonly verdict: Verdict;
   readonly observations: PipelineAnswer['observations'];
   readonly trace: Trace;
-  /** For a pipeline told as events that could answer. */
-  readonly sighting?: Seen | null;
+  /** For the store, of a pipeline that could answer: what depends on earlier captures. */
+  readonly asked?: Pick<SettledResult, 'watched' | 'said'>;
+  readonly holds?: boolean;
 }
 
 interface Verdict {
@@ -67,7 +63,7 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-type Seen = Pick<Sighting, 'holds' | 'score' | 'labels'>;
+type Judgement = Pick<Look, 'verdict' | 'asked' | 'holds'>;
 
 const told: ReadonlySet<Outcome> = new Set(['published', 'abstained', 'late', 'failed']);
 
@@ -91,9 +87,7 @@ export class Reporter {
         const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...more };
         if (found === undefined)
           return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
-        const verdict = this.#judge(pipeline, found, header);
-        if (pipeline.report.events === undefined || found.state !== 'done') return { verdict, observations: found.observations, trace };
-        return { verdict: withheld(verdict), observations: found.observations, trace, sighting: seen(pipeline, found, verdict) };
+        return { observations: found.observations, trace, ...this.#judge(pipeline, found, header) };
       },
     );
   }
@@ -104,27 +98,44 @@ export class Reporter {
     return this.#report(header, pipelines, () => ({ verdict, observations: {}, trace }));
   }
 
-  #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Verdict {
-    if (answer.state === 'failed') return { outcome: 'failed', reason: answer.error?.message ?? 'the engine gave no reason' };
-    if (answer.state === 'late') return { outcome: 'late', reason: answer.error?.message ?? `over its budget of ${pipeline.budgetMs} ms` };
-    if (answer.state === 'abstained') return { outcome: 'abstained', reason: `abstain is true: ${pipeline.abstain}` };
-    const reason = this.#context.worthTelling(pipeline, answer.observations, header);
-    return { outcome: reason === null ? 'published' : 'silent', reason };
+  #judge(pipeline: PipelineSpec, answer: PipelineAnswer, header: CaptureHeader): Judgement {
+    const { state, error } = answer;
+    if (state === 'failed') return { verdict: { outcome: 'failed', reason: error?.message ?? 'the engine gave no reason' } };
+    if (state === 'late') {
+      return { verdict: { outcome: 'late', reason: error?.message ?? `over its budget of ${pipeline.budgetMs} ms` } };
+    }
+    const { device, configHash } = this.#context;
+    const watch = watchOf(pipeline, header.input, device, configHash);
+    if (state === 'abstained') {
+      const verdict: Verdict = { outcome: 'abstained', reason: `abstain is true: ${pipeline.abstain}` };
+      return watch?.kind === 'change' ? { verdict, ...saying(watch, header, notSure) } : { verdict };
+    }
+    return this.#judgeFound(pipeline, answer.observations, header, watch);
   }
 
-  #watched(header: CaptureHeader, pipeline: PipelineSpec, resultId: string, found: Seen): Watched {
-    const { device, configHash } = this.#context;
-    const { capturedAt, clockSynced, boot, seq, monoMs = null, id: captureId, input } = header;
-    const rules = pipeline.report.events;
-    if (rules === undefined) throw new ShoalError('SHOAL_INTERNAL', `the pipeline "${pipeline.name}" is not told as events`);
-    const watch = { pipeline: pipeline.name, input, rules, sinks: pipeline.sinks, device, configHash };
-    return { watch, sighting: { captureId, resultId, capturedAt, clockSynced, boot, seq, monoMs, ...found } };
+  #judgeFound(pipeline: PipelineSpec, found: PipelineAnswer['observations'], header: CaptureHeader, watch: Watch | null): Judgement {
+    const { worthTelling } = this.#context;
+    const { holds, awake, reason } = worthTelling.ask(pipeline, found, header);
+    const verdict: Verdict = { outcome: reason === null ? 'published' : 'silent', reason };
+    const told = toldObservations(pipeline, found);
+    switch (watch?.kind) {
+      case undefined:
+        return { verdict };
+      case 'change':
+        return awake ? { verdict, ...saying(watch, header, holds ? wordsOf(told) : nothingSaid) } : { verdict };
+      case 'event':
+        return { verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told) } } };
+      case 'tracks': {
+        const things = worthTelling.things(pipeline, found, header);
+        return { verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told), things } } };
+      }
+    }
   }
 
   #report(header: CaptureHeader, pipelines: readonly PipelineSpec[], look: (pipeline: PipelineSpec) => Look): Reported {
     const outcomes: SettledOutcome[] = [];
     const results = pipelines.map((pipeline) => {
-      const { verdict, observations, trace, sighting = null } = look(pipeline);
+      const { verdict, observations, trace, holds, asked = {} } = look(pipeline);
       const { outcome, reason, cause } = verdict;
       const id = resultId(header.id, pipeline.name);
       outcomes.push({
@@ -133,7 +144,17 @@ export class Reporter {
         ...(reason === null ? {} : { reason }),
         ...(cause === undefined ? {} : { cause }),
       });
-      const payload = encodePayload({ id, header, pipeline, observations, trace, ...this.#context, outcome, reason });
+      const payload = encodePayload({
+        id,
+        header,
+        pipeline,
+        observations,
+        trace,
+        ...this.#context,
+        outcome,
+        reason,
+        ...(holds === undefined ? {} : { holds }),
+      });
       const record = {
         id,
         captureId: header.id,
@@ -145,8 +166,7 @@ export class Reporter {
         outcome,
         reason,
       };
-      const watched = sighting === null ? {} : { watched: this.#watched(header, pipeline, id, sighting) };
-      return { record, sinks: told.has(outcome) ? pipeline.sinks : [], ...watched };
+      return { record, sinks: told.has(outcome) ? pipeline.sinks : [], ...asked };
     });
     return { results, outcomes };
   }
@@ -162,9 +182,17 @@ function withheld(verdict: Verdict): Verdict {
   return verdict.outcome === 'published' ? { outcome: 'silent', reason: 'it is told as part of an event (report.mode: events)' } : verdict;
 }
 
-function seen(pipeline: PipelineSpec, { observations }: PipelineAnswer, verdict: Verdict): Seen {
-  const told = toldObservations(pipeline, observations).flatMap(([, list]) => list);
-  const score = told.reduce<number | null>((best, observation) => Math.max(best ?? 0, observation.score), null);
-  const labels = [...new Set(told.flatMap(({ label }) => (label === undefined ? [] : [label])))];
-  return { holds: verdict.outcome === 'published', score, labels: labels.slice(0, limits.eventLabelsMax) };
+function saying(watch: ChangeWatch, header: CaptureHeader, what: string): Pick<Look, 'asked' | 'holds'> {
+  const { boot, seq, monoMs = null } = header;
+  const holds = what !== nothingSaid && what !== notSure;
+  return { holds, asked: { said: { watch, saying: { resultId: resultId(header.id, watch.pipeline), boot, seq, monoMs, what } } } };
+}
+
+function sightingOf(watch: Watch, header: CaptureHeader, holds: boolean, told: ReturnType<typeof toldObservations>): Sighting {
+  const { id: captureId, capturedAt, clockSynced, boot, seq, monoMs = null } = header;
+  const all = told.flatMap(([, list]) => list);
+  const score = all.reduce<number | null>((best, observation) => Math.max(best ?? 0, observation.score), null);
+  const labels = [...new Set(all.flatMap(({ label }) => (label === undefined ? [] : [label])))].slice(0, limits.eventLabelsMax);
+  const mark = { captureId, resultId: resultId(captureId, watch.pipeline), capturedAt, clockSynced, boot, seq };
+  return { ...mark, monoMs, holds, score, labels };
 }

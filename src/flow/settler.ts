@@ -9,7 +9,7 @@ import { Backoff } from '../core/backoff.js';
 import type { Capture } from '../core/capture.js';
 import type { Store, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import type { Receipt } from '../core/receipt.js';
+import type { Receipt, SettledOutcome } from '../core/receipt.js';
 import type { Settled } from '../core/settled.js';
 import type { Reported } from './report.js';
 
@@ -41,8 +41,9 @@ export class Settler {
     };
     const backoff = new Backoff({ firstMs: 100, maxMs: 5_000 });
     while (!this.#stopping || backoff.failures === 0) {
+      let decided: readonly SettledOutcome[];
       try {
-        await this.#store.commit(settled);
+        decided = await this.#store.commit(settled);
       } catch (error) {
         if (!isPassing(error)) throw error;
         log.warn(
@@ -52,9 +53,10 @@ export class Settler {
         await sleep(backoff.next(), undefined, { signal: this.#stop.signal }).catch(() => {});
         continue;
       }
-      this.#count(input, reported);
+      const outcomes = reported.outcomes.map((given) => decided.find(({ pipeline }) => pipeline === given.pipeline) ?? given);
+      this.#count(input, outcomes);
       health.progress('schedule');
-      receipt.settle({ kind: 'stored', outcomes: reported.outcomes });
+      receipt.settle({ kind: 'stored', outcomes });
       return;
     }
     receipt.settle({ kind: 'returned', reason: 'the store took no more before the daemon stopped' });
@@ -64,7 +66,7 @@ export class Settler {
     return this.#stop.signal.aborted;
   }
 
-  #count(input: string, { outcomes }: Reported): void {
+  #count(input: string, outcomes: readonly SettledOutcome[]): void {
     const { metrics } = this.#surroundings;
     const counted = metrics.counter({
       name: 'shoal_outcomes_total',

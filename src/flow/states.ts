@@ -1,5 +1,5 @@
 /**
- * The latest truth of every watch: what sinks that can keep a message retain of it.
+ * The latest truth of every watch of events: what sinks that can keep a message retain of it.
  *
  * Guarantees: starts from what the store remembers, follows its commits, and is said again every `limits.stateRepeatMs`. Looks every
  * `limits.eventLapseMs` whether an event lasts on an input that fell silent, or on one that is watched no more, and has the store end it.
@@ -7,23 +7,23 @@
  */
 import type { Store, Surroundings } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
-import type { EventState } from '../core/event.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
-import { encodeState, type StateFeed, type StateMessage, type Watch, type WatchChange } from '../core/watch.js';
+import { encodeState, openIn, type StateFeed, type StateMessage, type Watch, type WatchChange, type WatchState } from '../core/watch.js';
+import { watchOf } from './watch-of.js';
 
 /** The watches of these pipelines, one for each of their inputs. */
 export function watchesOf(pipelines: readonly PipelineSpec[], device: string, configHash: string): readonly Watch[] {
-  return pipelines.flatMap(({ name, from, sinks, report: { events } }) =>
-    events === undefined ? [] : from.map((input) => ({ pipeline: name, input, rules: events, sinks, device, configHash })),
-  );
+  return pipelines.flatMap((pipeline) => pipeline.from.flatMap((input) => watchOf(pipeline, input, device, configHash) ?? []));
 }
 
 export class States implements StateFeed {
   readonly #watches: readonly Watch[];
+  /** Those that tell events. */
+  readonly #stated: readonly Watch[];
   readonly #store: Store;
   readonly #surroundings: Surroundings;
-  readonly #states = new Map<string, EventState>();
+  readonly #states = new Map<string, WatchState>();
   /** What was watched in an earlier start and is no more. */
   #gone: readonly StateMessage[] = [];
   readonly #watchers = new Set<(messages: readonly StateMessage[]) => void>();
@@ -33,6 +33,7 @@ export class States implements StateFeed {
 
   constructor(watches: readonly Watch[], store: Store, surroundings: Surroundings) {
     this.#watches = watches;
+    this.#stated = watches.filter(({ kind }) => kind !== 'change');
     this.#store = store;
     this.#surroundings = surroundings;
   }
@@ -55,7 +56,7 @@ export class States implements StateFeed {
   }
 
   all(): readonly StateMessage[] {
-    return [...this.#watches.map((watch) => this.#messageOf(watch)), ...this.#gone];
+    return [...this.#stated.map((watch) => this.#messageOf(watch)), ...this.#gone];
   }
 
   watch(onChange: (messages: readonly StateMessage[]) => void): () => void {
@@ -77,20 +78,38 @@ export class States implements StateFeed {
       help: 'Messages of events, by pipeline and phase (start, update, end).',
       labels: ['pipeline', 'input', 'phase'],
     });
-    for (const { pipeline, input, state, phases } of changes) {
+    const changed = new Set<string>();
+    for (const { pipeline, input, state, phases, untracked = 0 } of changes) {
+      const key = keyOf(pipeline, input);
       for (const phase of phases) counter.inc({ pipeline, input, phase });
-      if (state !== null) this.#states.set(keyOf(pipeline, input), state);
-      else {
-        this.#states.delete(keyOf(pipeline, input));
-        this.#gone = [...this.#gone, { pipeline, input, sinks: null, payload: new Uint8Array() }];
-      }
+      if (untracked > 0) this.#complain(pipeline, input, untracked);
+      if (phases.length > 0 || state === null || !this.#states.has(key)) changed.add(key);
+      if (state !== null) this.#states.set(key, state);
+      else this.#forget(pipeline, input);
     }
-    const changed = new Set(changes.map(({ pipeline, input }) => keyOf(pipeline, input)));
     this.#say(this.all().filter(({ pipeline, input }) => changed.has(keyOf(pipeline, input))));
   }
 
+  #forget(pipeline: string, input: string): void {
+    this.#states.delete(keyOf(pipeline, input));
+    // One that is told in another way than before has a state of its own.
+    if (this.#stated.some((watch) => watch.pipeline === pipeline && watch.input === input)) return;
+    this.#gone = [...this.#gone, { pipeline, input, sinks: null, payload: new Uint8Array() }];
+  }
+
+  #complain(pipeline: string, input: string, untracked: number): void {
+    const { metrics, log } = this.#surroundings;
+    const name = 'shoal_things_untracked_total';
+    const help = 'Things that got no event of their own because too many were followed on their input already; once a capture.';
+    metrics.counter({ name, help, labels: ['pipeline', 'input'] }).inc({ pipeline, input }, untracked);
+    log.warn(
+      { pipeline, input },
+      `more than ${limits.tracksMax} things at once: the others have no events; narrow report.track.where, or raise the stage's min_score`,
+    );
+  }
+
   #look(): void {
-    if (![...this.#states.values()].some(({ open }) => open !== null)) return;
+    if (![...this.#states.values()].some((state) => openIn(state).length > 0)) return;
     this.#store.lapse(this.#watches, this.#sinceMs).catch((error: unknown) => {
       this.#surroundings.log.debug({ err: reasonOf(error) }, 'events on silent inputs could not be ended; it is tried again');
     });

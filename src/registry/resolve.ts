@@ -18,6 +18,8 @@ import {
   type PipelineSpec,
   type StageConfig,
   type StageSpec,
+  type TrackConfig,
+  type TrackSpec,
   takesCrop,
 } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
@@ -113,7 +115,7 @@ function withStandIns(pipelines: readonly PipelineSpec[]): PipelineSpec[] {
 
 /** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */
 function resolveReport(config: PipelineConfig['report']): PipelineSpec['report'] {
-  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms } = config;
+  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms, track } = config;
   const events = {
     onAfterMs: on_after_ms ?? 0,
     offAfterMs: off_after_ms ?? eventDefaults.off_after_ms,
@@ -124,8 +126,14 @@ function resolveReport(config: PipelineConfig['report']): PipelineSpec['report']
     trace,
     ...(when === undefined ? {} : { when }),
     ...(mode === 'events' ? { events } : {}),
+    ...(mode === 'events' && track !== undefined ? { track: resolveTrack(track) } : {}),
+    ...(mode === 'on_change' ? { onChange: { updateEveryMs: update_every_ms ?? 0 } } : {}),
     ...(active === undefined ? {} : { active }),
   };
+}
+
+function resolveTrack({ boxes, where, min_iou, max_gap_ms }: TrackConfig): TrackSpec {
+  return { boxes, minIou: min_iou, maxGapMs: max_gap_ms, ...(where === undefined ? {} : { where }) };
 }
 
 interface ModelRun extends VariantChoice {

@@ -90,8 +90,8 @@ export class Committer {
 
   #commit(batch: readonly WriteRequest[], bytes: number): readonly Answer[] {
     try {
-      this.#transaction(batch);
-      return batch.map((request) => ({ id: request.id, value: null }));
+      const values = this.#transaction(batch);
+      return batch.map((request, i) => ({ id: request.id, value: values[i] ?? null }));
     } catch (error) {
       if (isFatal(error)) return this.#lose(error, batch);
       try {
@@ -107,8 +107,8 @@ export class Committer {
     const answers: Answer[] = [];
     for (const [i, request] of batch.entries()) {
       try {
-        this.#transaction([request]);
-        answers.push({ id: request.id, value: null });
+        const [value = null] = this.#transaction([request]);
+        answers.push({ id: request.id, value });
       } catch (error) {
         if (isFatal(error)) return [...answers, ...this.#lose(error, batch.slice(i))];
         answers.push(refuse(request, flat(error)));
@@ -117,15 +117,15 @@ export class Committer {
     return answers;
   }
 
-  #transaction(batch: readonly WriteRequest[]): void {
+  /** Answers what each write came to. */
+  #transaction(batch: readonly WriteRequest[]): readonly unknown[] {
     const { db, writes, counts } = this.#context;
     const beganMs = performance.now();
     const effects = noEffects();
     counts.begin();
+    let values: readonly unknown[];
     try {
-      db.transaction(() => {
-        for (const request of batch) writes.apply(request, effects);
-      })();
+      values = db.transaction(() => batch.map((request) => writes.apply(request, effects)))();
     } catch (error) {
       counts.rollback();
       throw error;
@@ -136,6 +136,7 @@ export class Committer {
     const bytes = Number(db.pragma('page_count', { simple: true })) * Number(db.pragma('page_size', { simple: true }));
     this.#context.emit({ event: 'committed', writes: batch.length, seconds, deliveries: effects.deliveries, bytes });
     if (effects.changes.length > 0) this.#context.emit({ event: 'watches', changes: effects.changes });
+    return values;
   }
 
   /** Whether the failed transaction is on disk is unknown; ids make the repetition after the restart harmless. */

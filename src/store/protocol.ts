@@ -53,7 +53,8 @@ export interface StartReport {
 
 /** Calls that change the file: gathered into group commits. */
 export interface WriteCalls {
-  commit: { args: { readonly settled: Settled; readonly now: Now }; answer: null };
+  /** The outcomes that were decided here. */
+  commit: { args: { readonly settled: Settled; readonly now: Now }; answer: readonly SettledOutcome[] };
   acknowledge: { args: { readonly sink: string; readonly seqs: readonly number[] }; answer: null };
   bury: { args: { readonly sink: string; readonly seq: number; readonly reason: string }; answer: null };
   close: { args: { readonly captureIds: readonly string[] }; answer: null };

@@ -16,7 +16,7 @@ import type { Boots } from './boots.js';
 import type { Fresh } from './fresh.js';
 import type { DirectCalls, Quarantined, ResultFilter, ResultPage } from './protocol.js';
 import { deadState, owedState } from './schema.js';
-import { readKept } from './watch-rows.js';
+import { readWatchState } from './watch-rows.js';
 
 interface OwedRow {
   kind: Delivery['kind'];
@@ -110,8 +110,8 @@ export class Reads {
 
   watchStates(): readonly WatchChange[] {
     return this.#statements.watches.all().flatMap(({ pipeline, input, json }) => {
-      const kept = readKept(json);
-      return kept === null ? [] : [{ pipeline, input, state: kept.state, phases: [] }];
+      const state = readWatchState(json);
+      return state === null ? [] : [{ pipeline, input, state, phases: [] }];
     });
   }
 

@@ -87,14 +87,15 @@ export class SqliteStore implements Store {
     return this.#stopping;
   }
 
-  async commit(settled: Settled): Promise<void> {
+  async commit(settled: Settled): Promise<readonly SettledOutcome[]> {
     for (const { record } of settled.results) {
       if (record.payload.byteLength <= limits.payloadBytesMax) continue;
       const size = `${record.payload.byteLength} bytes where ${limits.payloadBytesMax} are allowed`;
       throw new ShoalError('SHOAL_INTERNAL', `the payload of result ${record.id} has ${size}: report must cap it`);
     }
-    await this.#write(this.#open().call('commit', { settled, now: this.#now() }));
+    const decided = await this.#write(this.#open().call('commit', { settled, now: this.#now() }));
     this.#surroundings.health.progress('store');
+    return decided;
   }
 
   async owed(sink: string, afterSeq: number, limit: number, lane?: Lane): Promise<readonly Delivery[]> {
@@ -175,10 +176,11 @@ export class SqliteStore implements Store {
     return this.#line;
   }
 
-  async #write(answer: Promise<null>): Promise<void> {
+  async #write<Value>(answer: Promise<Value>): Promise<Value> {
     try {
-      await answer;
+      const value = await answer;
       this.#gauges.took();
+      return value;
     } catch (error) {
       if (error instanceof ShoalError && error.code === 'STORE_FULL') this.#gauges.full(error);
       throw error;

@@ -1,26 +1,44 @@
 /**
- * The state of events in the file: read, turned by the machine (core/event.ts) and written back inside one transaction.
+ * What is remembered of watches, in the file: read, turned by the machines of core and written back inside one transaction.
  *
  * Guarantees: a capture turns the state in the transaction that commits its result, so that a death before or after finds both or
- * neither; two captures settled at once turn it one after the other. A state that cannot be read (of a newer Shoal, say) counts as none.
+ * neither; two captures settled at once turn it one after the other. A state that cannot be read (of a newer Shoal, say) counts as none,
+ * and so does one of a pipeline that was told in another way before; an event in it is ended by `lapse`.
  * Deliberately delivers nothing: it answers the messages that are to be owed.
  */
 import type { Database } from 'better-sqlite3';
 import { type EventNow, type EventState, lapse, type Step, sight, type Telling } from '../core/event.js';
+import { type Judged, judgeSaying, type SaidState } from '../core/saying.js';
 import type { ResultRecord } from '../core/settled.js';
-import { encodeEvent, type Watch, type WatchChange, type Watched } from '../core/watch.js';
+import { lapseThings, sightThings, type TracksState } from '../core/track.js';
+import {
+  type ChangeWatch,
+  type EventWatch,
+  encodeEvent,
+  type Said,
+  type TrackWatch,
+  type Watch,
+  type WatchChange,
+  type Watched,
+  type WatchState,
+} from '../core/watch.js';
 import type { Boots } from './boots.js';
 import type { Now } from './protocol.js';
 
-/** What `report_state.json` holds. */
-interface Kept {
-  readonly version: 1;
-  readonly state: EventState;
-  /** For its end when the configuration no longer names the watch. */
+/** What `report_state.json` holds, by the kind of its watch. */
+type Kept =
+  | (KeptBase & { readonly kind: 'event'; readonly state: EventState })
+  | (KeptBase & { readonly kind: 'tracks'; readonly state: TracksState })
+  | (KeptBase & { readonly kind: 'change'; readonly state: SaidState });
+
+interface KeptBase {
+  /** 1 for events, as they have been from the first on; an older Shoal knows no 2. */
+  readonly version: 1 | 2;
+  /** For the end of an event when the configuration no longer names the watch. */
   readonly watch: Pick<Watch, 'sinks' | 'device' | 'configHash'>;
 }
 
-interface Turned {
+export interface Turned {
   readonly messages: readonly { readonly record: ResultRecord; readonly sinks: readonly string[] }[];
   readonly changes: readonly WatchChange[];
 }
@@ -31,14 +49,23 @@ interface Row {
   json: string;
 }
 
+const nothing: Turned = { messages: [], changes: [] };
+
 /** Null for what this version does not know. */
-export function readKept(json: string): Kept | null {
+function readKept(json: string): Kept | null {
   try {
     const kept = JSON.parse(json) as Partial<Kept> | null;
-    return kept?.version === 1 ? (kept as Kept) : null;
+    if (kept?.version === 1) return { ...kept, kind: 'event' } as Kept;
+    return kept?.version === 2 && (kept.kind === 'tracks' || kept.kind === 'change') ? (kept as Kept) : null;
   } catch {
     return null;
   }
+}
+
+/** What is known of a watch of events; null where it tells none. */
+export function readWatchState(json: string): WatchState | null {
+  const kept = readKept(json);
+  return kept === null || kept.kind === 'change' ? null : kept.state;
 }
 
 export class WatchRows {
@@ -50,46 +77,69 @@ export class WatchRows {
     this.#statements = prepare(db);
   }
 
-  sight({ watch, sighting }: Watched, now: Now): Turned {
-    const { pipeline, input, rules } = watch;
-    const row = this.#statements.read.get(pipeline, input);
-    const before = row === undefined ? null : (readKept(row.json)?.state ?? null);
-    const step = sight(before, sighting, rules, this.#now(now), [pipeline, input]);
-    this.#keep(watch, step.state);
+  sight(watched: Watched, now: Now): Turned {
+    const { watch, sighting } = watched;
+    const names = [watch.pipeline, watch.input] as const;
+    const kept = this.#read(watch);
+    if ('things' in watched) {
+      const before = kept?.kind === 'tracks' ? kept.state : null;
+      const step = sightThings(before, sighting, watched.things, watched.watch.rules, this.#now(now), names);
+      this.remember(watch, step.state);
+      return turned(watch, step, before === null, step.untracked);
+    }
+    const before = kept?.kind === 'event' ? kept.state : null;
+    const step = sight(before, sighting, watch.rules, this.#now(now), names);
+    this.remember(watch, step.state);
     return turned(watch, step, before === null);
+  }
+
+  /** Turns nothing: what comes of it is remembered once its result is known to be new. */
+  judge({ watch, saying }: Said, now: Now): Judged {
+    const kept = this.#read(watch);
+    return judgeSaying(kept?.kind === 'change' ? kept.state : null, saying, watch.rules, this.#now(now));
+  }
+
+  remember(watch: EventWatch | TrackWatch, state: WatchState): void;
+  remember(watch: ChangeWatch, state: SaidState): void;
+  remember({ pipeline, input, kind, sinks, device, configHash }: Watch, state: WatchState | SaidState): void {
+    const version = kind === 'event' ? { version: 1 } : { version: 2, kind };
+    this.#statements.write.run(pipeline, input, JSON.stringify({ ...version, state, watch: { sinks, device, configHash } }));
   }
 
   /** `known` are the sinks of the configuration. */
   lapse(watches: readonly Watch[], known: readonly string[], sinceMs: number, now: Now): Turned {
-    const all = this.#statements.all.all().map(({ pipeline, input, json }): Turned => {
-      const kept = readKept(json);
+    const all = this.#statements.all.all().map((row) => {
+      const { pipeline, input } = row;
+      const kept = readKept(row.json);
       const watch = watches.find((candidate) => candidate.pipeline === pipeline && candidate.input === input);
-      if (watch === undefined) {
-        this.#statements.remove.run(pipeline, input);
-        const messages = kept === null ? [] : this.#farewell({ pipeline, input, ...kept.watch }, kept, known, now);
-        return { messages, changes: [{ pipeline, input, state: null, phases: messages.length > 0 ? ['end'] : [] }] };
-      }
-      if (kept === null) return { messages: [], changes: [] };
-      const step = lapse(kept.state, watch.rules, this.#now(now), sinceMs);
-      if (step.state !== kept.state) this.#keep(watch, step.state);
-      return turned(watch, step, false);
+      // What is not understood may be a newer Shoal's: it stays as long as somebody asks for it.
+      if (watch !== undefined && kept === null) return nothing;
+      if (watch === undefined || watch.kind !== kept?.kind) return this.#forget(row, kept, known, now);
+      return this.#lapse(watch, kept, sinceMs, now);
     });
     return { messages: all.flatMap(({ messages }) => messages), changes: all.flatMap(({ changes }) => changes) };
   }
 
-  #farewell(
-    watch: Pick<Watch, 'pipeline' | 'input'> & Kept['watch'],
-    { state }: Kept,
-    known: readonly string[],
-    now: Now,
-  ): Turned['messages'] {
-    const { tellings } = lapse(state, null, this.#now(now), 0);
-    return tellings.map((telling) => ({ record: recordOf(telling, watch), sinks: watch.sinks.filter((sink) => known.includes(sink)) }));
+  #lapse(watch: Watch, kept: Kept, sinceMs: number, now: Now): Turned {
+    if (kept.kind === 'change' || watch.kind === 'change') return nothing;
+    const step = lapseState(kept, watch.rules, this.#now(now), sinceMs);
+    if (step.state !== kept.state) this.remember(watch, step.state);
+    return turned(watch, step, false);
   }
 
-  #keep({ pipeline, input, sinks, device, configHash }: Watch, state: EventState): void {
-    const kept: Kept = { version: 1, state, watch: { sinks, device, configHash } };
-    this.#statements.write.run(pipeline, input, JSON.stringify(kept));
+  #forget({ pipeline, input }: Row, kept: Kept | null, known: readonly string[], now: Now): Turned {
+    this.#statements.remove.run(pipeline, input);
+    if (kept?.kind === 'change') return nothing;
+    const tellings = kept === null ? [] : lapseState(kept, null, this.#now(now), 0).tellings;
+    const sinks = kept?.watch.sinks.filter((sink) => known.includes(sink)) ?? [];
+    const messages =
+      kept === null ? [] : tellings.map((telling) => ({ record: recordOf(telling, { pipeline, input, ...kept.watch }), sinks }));
+    return { messages, changes: [{ pipeline, input, state: null, phases: tellings.map(({ phase }) => phase) }] };
+  }
+
+  #read({ pipeline, input }: Watch): Kept | null {
+    const row = this.#statements.read.get(pipeline, input);
+    return row === undefined ? null : readKept(row.json);
   }
 
   #now({ monoMs }: Now): EventNow {
@@ -97,16 +147,26 @@ export class WatchRows {
   }
 }
 
-function turned(watch: Watch, { state, tellings }: Step, isFirst: boolean): Turned {
+function lapseState(
+  kept: Exclude<Kept, { kind: 'change' }>,
+  rules: EventWatch['rules'] | null,
+  now: EventNow,
+  sinceMs: number,
+): Step<WatchState> {
+  return kept.kind === 'tracks' ? lapseThings(kept.state, rules, now, sinceMs) : lapse(kept.state, rules, now, sinceMs);
+}
+
+function turned(watch: EventWatch | TrackWatch, { state, tellings }: Step<WatchState>, isFirst: boolean, untracked = 0): Turned {
   const { pipeline, input, sinks } = watch;
-  const changed = isFirst || tellings.length > 0;
+  const changed = isFirst || tellings.length > 0 || untracked > 0;
+  const phases = tellings.map(({ phase }) => phase);
   return {
     messages: tellings.map((telling) => ({ record: recordOf(telling, watch), sinks })),
-    changes: changed ? [{ pipeline, input, state, phases: tellings.map(({ phase }) => phase) }] : [],
+    changes: changed ? [{ pipeline, input, state, phases, ...(untracked === 0 ? {} : { untracked }) }] : [],
   };
 }
 
-function recordOf(telling: Telling, watch: Omit<Watch, 'rules'>): ResultRecord {
+function recordOf(telling: Telling, watch: Parameters<typeof encodeEvent>[1]): ResultRecord {
   return {
     id: `${telling.id}-${telling.number}`,
     captureId: telling.mark.captureId,

@@ -5,13 +5,14 @@
  * settled once, even when its results have left; an acknowledgement or burial of what is not owed changes nothing.
  */
 import type { Database } from 'better-sqlite3';
-import type { ResultRecord, Settled } from '../core/settled.js';
+import type { SettledOutcome } from '../core/receipt.js';
+import { decided, type ResultRecord, type Settled, type SettledResult } from '../core/settled.js';
 import type { WatchChange } from '../core/watch.js';
 import type { Boots } from './boots.js';
 import type { Counts } from './counts.js';
 import type { Now, WriteCalls, WriteRequest } from './protocol.js';
 import { deadState, owedState } from './schema.js';
-import { WatchRows } from './watch-rows.js';
+import { type Turned, WatchRows } from './watch-rows.js';
 
 /** What a transaction did, for those who keep count of it once it is on disk. */
 export interface Effects {
@@ -41,26 +42,44 @@ export class Writes {
     this.#statements = prepare(db);
   }
 
-  apply(request: WriteRequest, effects: Effects): void {
-    if (request.call === 'commit') this.#settle(request.args.settled, request.args.now, effects);
-    else if (request.call === 'acknowledge') for (const seq of request.args.seqs) this.#acknowledge(request.args.sink, seq, effects);
+  /** Answers what was decided by a commit, else null. */
+  apply(request: WriteRequest, effects: Effects): readonly SettledOutcome[] | null {
+    if (request.call === 'commit') return this.#settle(request.args.settled, request.args.now, effects);
+    if (request.call === 'acknowledge') for (const seq of request.args.seqs) this.#acknowledge(request.args.sink, seq, effects);
     else if (request.call === 'bury') this.#bury(request.args.sink, request.args.seq, request.args.reason, effects);
     else if (request.call === 'lapse') this.#lapse(request.args, effects);
     else for (const id of request.args.captureIds) this.#statements.close.run(id);
+    return null;
   }
 
-  #settle(settled: Settled, now: Now, effects: Effects): void {
+  #settle(settled: Settled, now: Now, effects: Effects): readonly SettledOutcome[] {
     const statements = this.#statements;
-    if (statements.claimed.get(settled.captureId) !== undefined) return;
-    for (const { record, sinks, watched } of settled.results) {
-      if (!this.#insert('result', record, sinks, now, effects) || watched === undefined) continue;
-      const change = this.#watches.sight(watched, now);
-      for (const message of change.messages) this.#insert('event', message.record, message.sinks, now, effects);
-      effects.changes.push(...change.changes);
-    }
+    const decidedHere = new Set(settled.results.flatMap(({ record, said }) => (said === undefined ? [] : [record.pipeline])));
+    const answer = (outcomes: readonly SettledOutcome[]) => outcomes.filter(({ pipeline }) => decidedHere.has(pipeline));
+    const claimed = statements.claimed.get(settled.captureId);
+    if (claimed !== undefined) return answer(JSON.parse(claimed.outcomes) as SettledOutcome[]);
+    const outcomes = settled.results.map((result) => this.#keep(result, now, effects));
     const sick = settled.quarantine;
     if (sick !== undefined) statements.quarantine.run(sick.captureId, sick.input, sick.name, sick.reason, now.wallMs);
-    if (settled.replayable) statements.claim.run(settled.captureId, settled.input, outcomesOf(settled), this.#boots.boot, now.monoMs);
+    const text = JSON.stringify(outcomes);
+    if (settled.replayable) statements.claim.run(settled.captureId, settled.input, text, this.#boots.boot, now.monoMs);
+    return answer(outcomes);
+  }
+
+  /** Answers the outcome that is on disk: that of an earlier commit where the result is known. */
+  #keep({ record, sinks, watched, said }: SettledResult, now: Now, effects: Effects): SettledOutcome {
+    const judged = said === undefined ? null : this.#watches.judge(said, now);
+    const kept = judged === null ? record : decided(record, judged.isTold, judged.reason, judged.sameAs);
+    const told = said === undefined ? sinks : judged?.isTold ? said.watch.sinks : [];
+    if (!this.#insert('result', kept, told, now, effects)) return outcomeOf(this.#statements.outcome.get(record.id) ?? record);
+    if (said !== undefined && judged !== null) this.#watches.remember(said.watch, judged.state);
+    if (watched !== undefined) this.#owe(this.#watches.sight(watched, now), now, effects);
+    return outcomeOf(kept);
+  }
+
+  #owe({ messages, changes }: Turned, now: Now, effects: Effects): void {
+    for (const { record, sinks } of messages) this.#insert('event', record, sinks, now, effects);
+    effects.changes.push(...changes);
   }
 
   /** False when the id is known already: then nothing was done. */
@@ -87,9 +106,7 @@ export class Writes {
   }
 
   #lapse({ watches, sinks, sinceMs, now }: WriteCalls['lapse']['args'], effects: Effects): void {
-    const { messages, changes } = this.#watches.lapse(watches, sinks, sinceMs, now);
-    for (const message of messages) this.#insert('event', message.record, message.sinks, now, effects);
-    effects.changes.push(...changes);
+    this.#owe(this.#watches.lapse(watches, sinks, sinceMs, now), now, effects);
   }
 
   #acknowledge(sink: string, seq: number, effects: Effects): void {
@@ -105,16 +122,16 @@ export class Writes {
   }
 }
 
-/** JSON of a `SettledOutcome[]`. */
-function outcomesOf({ results }: Settled): string {
-  return JSON.stringify(
-    results.map(({ record: { pipeline, outcome, reason } }) => ({ pipeline, outcome, ...(reason === null ? {} : { reason }) })),
-  );
+function outcomeOf({ pipeline, outcome, reason }: Pick<ResultRecord, 'pipeline' | 'outcome' | 'reason'>): SettledOutcome {
+  return { pipeline, outcome, ...(reason === null ? {} : { reason }) };
 }
 
 function prepare(db: Database) {
   return {
-    claimed: db.prepare('SELECT 1 FROM claims WHERE capture_id = ?'),
+    claimed: db.prepare<[string], { outcomes: string }>('SELECT outcomes FROM claims WHERE capture_id = ?'),
+    outcome: db.prepare<[string], Pick<ResultRecord, 'pipeline' | 'outcome' | 'reason'>>(
+      'SELECT pipeline, outcome, reason FROM results WHERE id = ?',
+    ),
     insert: db.prepare(
       `INSERT INTO results (id, kind, boot, mono_ms, wall_ms, pipeline, input, outcome, reason, capture_id, capture_name, sinks, payload, trace)
        VALUES (@id, @kind, @boot, @monoMs, @wallMs, @pipeline, @input, @outcome, @reason, @captureId, @captureName, @sinks, @payload, @trace)

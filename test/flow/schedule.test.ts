@@ -7,6 +7,7 @@ import { EnginePool } from '../../src/engine/pool.js';
 import { Payments } from '../../src/flow/payments.js';
 import { Reporter } from '../../src/flow/report.js';
 import { Schedule } from '../../src/flow/schedule.js';
+import { compileWorthTelling } from '../../src/flow/worth-telling.js';
 import { storeOptions } from '../../src/store/options.js';
 import { SqliteStore } from '../../src/store/store.js';
 import { testSurroundings } from '../support/surroundings.js';
@@ -18,7 +19,7 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
   await store.start([]);
   await store.stop();
   const engines = new EnginePool({ options: engineOptions.parse({}), pipelines: [], models: [], surroundings: around });
-  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: () => null });
+  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling([], () => {}) });
   const schedule = new Schedule({
     ...around,
     pipelines: [],

@@ -8,6 +8,7 @@ import { Receipt, type Settlement } from '../../src/core/receipt.js';
 import { type WhenFull, waitingRules } from '../../src/core/waiting.js';
 import { Reporter } from '../../src/flow/report.js';
 import { Schedule } from '../../src/flow/schedule.js';
+import { compileWorthTelling } from '../../src/flow/worth-telling.js';
 import { storeOptions } from '../../src/store/options.js';
 import { SqliteStore } from '../../src/store/store.js';
 import { Lab, pipeline, pixelPng, setup, stage } from '../support/engine-lab.js';
@@ -23,7 +24,7 @@ async function corridor(t: Test, pipelines: readonly PipelineSpec[], whenFull: W
   await store.start(['lan']);
   const engines = new Lab(setup(around, pipelines));
   await engines.start();
-  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: () => null });
+  const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling([], () => {}) });
   const waiting = () => waitingRules(true, { when_full: whenFull, max_waiting: maxWaiting });
   const schedule = new Schedule({ ...around, pipelines, engines, store, reporter, waiting, pressure: () => ({ steps: 0, reason: null }) });
   schedule.start();

@@ -26,7 +26,7 @@ tell(`boot ${boot}`);
 const open: string[] = [];
 let number = 0;
 
-async function act(words: string, work: () => Promise<void>): Promise<void> {
+async function act(words: string, work: () => Promise<unknown>): Promise<void> {
   tell(`try ${words}`);
   const done = work();
   if (mode === 'early') tell(`did ${words}`);

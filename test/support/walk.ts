@@ -9,7 +9,7 @@ import type { EngineAnswer } from '../../src/core/job.js';
 import type { PipelineSpec } from '../../src/core/pipeline.js';
 import type { Observation } from '../../src/core/result.js';
 import type { Settled } from '../../src/core/settled.js';
-import type { Watch } from '../../src/core/watch.js';
+import type { EventWatch } from '../../src/core/watch.js';
 import { record } from './settled.js';
 
 export const everyMs = 200;
@@ -33,7 +33,15 @@ export const doors: PipelineSpec = {
   sinks: ['lan'],
 };
 
-export const doorsWatch: Watch = { pipeline: 'doors', input: 'cam', rules: walkRules, sinks: ['lan'], device: 'dock-7', configHash: 'abc' };
+export const doorsWatch: EventWatch = {
+  kind: 'event',
+  pipeline: 'doors',
+  input: 'cam',
+  rules: walkRules,
+  sinks: ['lan'],
+  device: 'dock-7',
+  configHash: 'abc',
+};
 
 export function walkHeader(number: number, boot: number, monoMs: number): CaptureHeader {
   return {

@@ -6,6 +6,7 @@ import { test } from 'tap';
 import { buildVariant, compilerGeneration } from '../../src/compile/recipe.js';
 import type { ImagePort, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
+import { overlap } from '../../src/core/rectangle.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
 import { openRegistry } from '../../src/registry/registry.js';
 import { detectFaces } from '../../src/tasks/detect-faces.js';
@@ -13,7 +14,6 @@ import { blazefaceAnchors, clippedSigmoid, decodeBlazeface } from '../../src/tas
 import type { Candidate } from '../../src/tasks/faces/decoder.js';
 import { weightedNms } from '../../src/tasks/faces/weighted-nms.js';
 import { pyramid, tilesOf } from '../../src/tasks/image-tiles.js';
-import { overlap } from '../../src/tasks/rectangle.js';
 import { openTask } from '../../tools/run-task.js';
 
 const data = process.env.SHOAL_TEST_DATA;

@@ -4,10 +4,10 @@
  * Geometry is the unit square of the window (x to the right, y down, 0..1).
  */
 import { z } from 'zod';
+import type { Rectangle } from '../../core/rectangle.js';
 import type { Point } from '../../core/result.js';
 import type { Tensors } from '../../core/tensor.js';
 import type { Frame } from '../pixels.js';
-import type { Rectangle } from '../rectangle.js';
 
 /** A face as decoded; `points` in the order of the family's `pointNames`. */
 export interface Candidate {

@@ -5,8 +5,9 @@
  * remaining candidate collects all that overlap it, keeps its own score, and takes the weighted mean of their coordinates.
  * Pure; the order of equal scores is the order they came in.
  */
+
+import { overlap } from '../../core/rectangle.js';
 import type { Point } from '../../core/result.js';
-import { overlap } from '../rectangle.js';
 import type { Candidate } from './decoder.js';
 
 /** Best first. `maxOverlap` is exclusive: a candidate that overlaps the best by more than it is merged. */

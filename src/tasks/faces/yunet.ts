@@ -6,12 +6,12 @@
  */
 import { z } from 'zod';
 import type { ModelFacts } from '../../core/model.js';
+import { around } from '../../core/rectangle.js';
 import type { Point } from '../../core/result.js';
 import { floats } from '../../core/tensor.js';
 import { type Cell, cellsOf } from '../cells.js';
 import { outputOf, unfit } from '../model-params.js';
 import { frameOf, pixelFormat } from '../pixels.js';
-import { around } from '../rectangle.js';
 import { type Candidate, commonParams, type FaceDecoder } from './decoder.js';
 
 const pointNames = ['right_eye', 'left_eye', 'nose', 'right_mouth', 'left_mouth'] as const;

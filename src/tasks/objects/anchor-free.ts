@@ -3,7 +3,7 @@
  * exported; `objectness: true` for those up to v7, whose rows hold one.
  */
 import { z } from 'zod';
-import { around } from '../rectangle.js';
+import { around } from '../../core/rectangle.js';
 import type { Decode, Head } from './decoder.js';
 import { decodeRows, rowsOf } from './rows.js';
 

@@ -3,7 +3,7 @@
  * they came in.
  */
 import { limits } from '../../core/limits.js';
-import { overlap } from '../rectangle.js';
+import { overlap } from '../../core/rectangle.js';
 import type { FoundObject } from './decoder.js';
 
 /**

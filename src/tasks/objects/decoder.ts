@@ -5,7 +5,7 @@
  * It drops nothing that overlaps: see class-nms.ts.
  */
 import type { ModelFacts } from '../../core/model.js';
-import type { Rectangle } from '../rectangle.js';
+import type { Rectangle } from '../../core/rectangle.js';
 
 export interface FoundObject {
   /** 0..1. */

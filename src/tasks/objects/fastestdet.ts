@@ -5,8 +5,8 @@
  * the objectness; the offset from the cell's corner is a tanh in cells, the size a sigmoid in shares of the picture.
  */
 import { z } from 'zod';
+import { around } from '../../core/rectangle.js';
 import { outputOf, unfit } from '../model-params.js';
-import { around } from '../rectangle.js';
 import { best, type Decode, type FoundObject, type Head } from './decoder.js';
 
 export const fastestDetParams = { decoder: z.literal('fastestdet') };

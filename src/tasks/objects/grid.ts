@@ -5,9 +5,9 @@
  * that already.
  */
 import { z } from 'zod';
+import { around } from '../../core/rectangle.js';
 import { cellsOf } from '../cells.js';
 import { unfit } from '../model-params.js';
-import { around } from '../rectangle.js';
 import type { Decode, Head } from './decoder.js';
 import { decodeRows, rowsOf } from './rows.js';
 

@@ -5,8 +5,8 @@
  * the shape tells which. Scores are probabilities already; with an objectness a class counts by its product with it.
  */
 
+import type { Rectangle } from '../../core/rectangle.js';
 import { outputOf, unfit } from '../model-params.js';
-import type { Rectangle } from '../rectangle.js';
 import { best, type Decode, type FoundObject, type Head } from './decoder.js';
 
 export interface Rows {

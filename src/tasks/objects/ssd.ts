@@ -6,9 +6,9 @@
  * that reach beyond the picture: Ultra-Light-Fast-Generic-Face-Detector, vision/utils/box_utils.py.
  */
 import { z } from 'zod';
+import { around, type Rectangle } from '../../core/rectangle.js';
 import { cellsOf } from '../cells.js';
 import { outputOf, unfit } from '../model-params.js';
-import { around, type Rectangle } from '../rectangle.js';
 import { best, type Decode, type FoundObject, type Head } from './decoder.js';
 
 const pixels = z.number().positive().max(4096);

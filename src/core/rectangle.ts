@@ -1,4 +1,5 @@
 /** Upright rectangles and how much two of them share. Pure. */
+import type { Box } from './result.js';
 
 export type Rectangle = readonly [x_min: number, y_min: number, x_max: number, y_max: number];
 
@@ -16,6 +17,16 @@ function intersection(a: Rectangle, b: Rectangle): number {
 export function overlap(a: Rectangle, b: Rectangle): number {
   const shared = intersection(a, b);
   return shared === 0 ? 0 : shared / (area(a) + area(b) - shared);
+}
+
+export function edges({ x_min, y_min, x_max, y_max }: Box): Rectangle {
+  return [x_min, y_min, x_max, y_max];
+}
+
+/** As it is told: in five decimals of the picture's sides. */
+export function roundedBox({ x_min, y_min, x_max, y_max }: Box): Box {
+  const round = (edge: number) => Number(edge.toFixed(5));
+  return { x_min: round(x_min), y_min: round(y_min), x_max: round(x_max), y_max: round(y_max) };
 }
 
 /** A rectangle by its middle and size. */
