@@ -68,8 +68,12 @@ export function judgeSaying(before: SaidState | null, saying: Saying, rules: Cha
   const state = { kernel: now.kernel, boot, seq, lastMs, told };
   const sameAs = isSame ? (told?.resultId ?? null) : null;
   if (isSame && !isDue) return { state, isTold: false, sameAs, reason: sameAs === null ? null : `it says the same as ${sameAs}` };
-  const reason = sameAs === null ? null : `it says the same as ${sameAs}, and is told again (report.update_every_ms)`;
-  return { state: { ...state, told: { resultId, what, ms: lastMs } }, isTold: true, sameAs, reason };
+  return { state: { ...state, told: { resultId, what, ms: lastMs } }, isTold: true, sameAs, reason: whyTold(told, what, sameAs) };
+}
+
+function whyTold(told: SaidState['told'], what: string, sameAs: string | null): string | null {
+  if (sameAs !== null) return `it says the same as ${sameAs}, and is told again (report.update_every_ms)`;
+  return told !== null && what === nothingSaid ? `it is no longer as ${told.resultId} said` : null;
 }
 
 function rebased(state: SaidState, { kernel, monoMs }: EventNow): SaidState {

@@ -8,26 +8,59 @@ import { fileURLToPath } from 'node:url';
 import Database from 'better-sqlite3';
 import { type Test, test } from 'tap';
 import { type EventState, sight, type Telling } from '../../src/core/event.js';
-import { encodeEvent } from '../../src/core/watch.js';
+import { resultId } from '../../src/core/id.js';
+import { judgeSaying, type SaidState } from '../../src/core/saying.js';
+import { sightThings, type TracksState } from '../../src/core/track.js';
+import { type EventWatch, encodeEvent, type TrackWatch } from '../../src/core/watch.js';
 import { storeOptions } from '../../src/store/options.js';
 import { migrate, migrations } from '../../src/store/schema.js';
 import { SqliteStore } from '../../src/store/store.js';
 import { ManualClock, settled } from '../support/settled.js';
 import { testSurroundings } from '../support/surroundings.js';
-import { doorsWatch, eventsOwed, walkRules, walkSettled, walkSighting } from '../support/walk.js';
+import {
+  crowdAt,
+  crowdWatch,
+  doorsWatch,
+  eventsOwed,
+  threefoldSettled,
+  walkRules,
+  walkSettled,
+  walkSighting,
+  wordsAt,
+  wordsWatch,
+} from '../support/walk.js';
 
 const child = fileURLToPath(new URL('./walk-child.js', import.meta.url));
 
-function uninterrupted(count: number): Telling[] {
-  const told: Telling[] = [];
-  let state: EventState | null = null;
+const now = { monoMs: 1e9, kernel: 1 };
+
+interface Uninterrupted {
+  readonly doors: Telling[];
+  readonly crowd: Telling[];
+  /** Ids of the results that are told on change. */
+  readonly words: string[];
+}
+
+function uninterrupted(count: number): Uninterrupted {
+  const told: Uninterrupted = { doors: [], crowd: [], words: [] };
+  let [doors, crowd, words]: [EventState | null, TracksState | null, SaidState | null] = [null, null, null];
   for (let number = 0; number < count; number++) {
-    const step = sight(state, walkSighting(number), walkRules, { monoMs: 1e9, kernel: 1 }, ['doors', 'cam']);
-    state = step.state;
-    told.push(...step.tellings);
+    const sighting = walkSighting(number);
+    const step = sight(doors, sighting, walkRules, now, ['doors', 'cam']);
+    const at = { ...sighting, resultId: resultId(sighting.captureId, 'crowd'), holds: true };
+    const things = sightThings(crowd, at, crowdAt(number), crowdWatch.rules, now, ['crowd', 'cam']);
+    const saying = { ...sighting, resultId: resultId(sighting.captureId, 'words'), what: wordsAt(number) };
+    const judged = judgeSaying(words, saying, wordsWatch.rules, now);
+    [doors, crowd, words] = [step.state, things.state, judged.state];
+    told.doors.push(...step.tellings);
+    told.crowd.push(...things.tellings);
+    if (judged.isTold) told.words.push(saying.resultId);
   }
   return told;
 }
+
+const bodiesOf = (tellings: readonly Telling[], watch: EventWatch | TrackWatch) =>
+  tellings.map((telling) => JSON.parse(Buffer.from(encodeEvent(telling, watch)).toString()));
 
 /** Kills the child at a commit; true when it was killed before it was through. */
 async function round(path: string, count: number, killAt: number): Promise<boolean> {
@@ -48,16 +81,37 @@ async function open(t: Test, path: string, clock = new ManualClock()): Promise<{
   return { store, clock };
 }
 
-test('a daemon that is killed at any commit starts no event twice and loses no end', async (t) => {
+test('a daemon that is killed at any commit starts no event twice, loses no end, and repeats or loses no change', async (t) => {
   const path = `${t.testdir()}/shoal.db`;
   const count = 360;
   let kills = 0;
   for (let i = 0; i < 40 && (await round(path, count, 5 + ((i * 7919) % 30))); i++) kills++;
   t.ok(kills >= 6, `it was killed ${kills} times`);
   const { store } = await open(t, path);
-  const expected = uninterrupted(count).map((telling) => JSON.parse(Buffer.from(encodeEvent(telling, doorsWatch)).toString()));
-  t.ok(expected.filter(({ phase }) => phase === 'end').length > 4, 'there was something to lose');
-  t.same(await eventsOwed(store), expected);
+  const told = uninterrupted(count);
+  const [doors, crowd] = [bodiesOf(told.doors, doorsWatch), bodiesOf(told.crowd, crowdWatch)];
+  for (const expected of [doors, crowd]) t.ok(expected.filter(({ phase }) => phase === 'end').length > 4, 'there was something to lose');
+  t.ok(told.words.length > 40, `${told.words.length} changes`);
+  const events = await eventsOwed(store);
+  t.same(
+    events.filter(({ pipeline }) => pipeline === 'doors'),
+    doors,
+  );
+  t.same(
+    events.filter(({ pipeline }) => pipeline === 'crowd'),
+    crowd,
+  );
+  const owed = await store.owed('lan', 0, 128);
+  const all = [...owed];
+  for (let last = owed.at(-1); last !== undefined; last = all.at(-1)) {
+    const page = await store.owed('lan', last.seq, 128);
+    if (page.length === 0) break;
+    all.push(...page);
+  }
+  t.same(
+    all.filter(({ kind }) => kind === 'result').map((delivery) => delivery.resultId),
+    told.words,
+  );
 });
 
 test('a known result does not turn the state a second time', async (t) => {
@@ -128,4 +182,63 @@ test('a file of the schema before events keeps what it owes', async (t) => {
   const { store } = await open(t, path);
   await store.commit(settled('c2', ['lan']));
   t.match(await store.owed('lan', 0, 10), [{ kind: 'result', resultId: 'r1' }, { kind: 'result' }]);
+});
+
+test('a result told on change is decided where what was told last is, and the outcome is answered, also when it is repeated', async (t) => {
+  const { store, clock } = await open(t, `${t.testdir()}/shoal.db`);
+  clock.mono = 1e9;
+  const words = async (number: number, replayable = false) => {
+    const settled = threefoldSettled(number);
+    return store.commit({ ...settled, replayable, results: settled.results.filter(({ record }) => record.pipeline === 'words') });
+  };
+  const first = resultId(walkSighting(7).captureId, 'words');
+  const same = [{ pipeline: 'words', outcome: 'silent', reason: `it says the same as ${first}` }];
+  t.same(await words(7), [{ pipeline: 'words', outcome: 'published' }]);
+  t.same(await words(8, true), same);
+  t.same(await words(8, true), same, 'its claim is open');
+  t.same(await words(7), [{ pipeline: 'words', outcome: 'published' }], 'its result is known');
+  await words(6);
+  t.match(await store.explain(resultId(walkSighting(6).captureId, 'words')), {
+    outcome: 'silent',
+    reason: 'a later capture of its input was heard before it',
+    deliveries: [],
+  });
+  const told = await store.explain(resultId(walkSighting(8).captureId, 'words'));
+  t.same(JSON.parse(told?.payload ?? ''), {
+    id: told?.id,
+    outcome: 'silent',
+    reason: `it says the same as ${first}`,
+    same_as: first,
+    holds: true,
+  });
+  t.same((await store.settled([walkSighting(8).captureId])).get(walkSighting(8).captureId), same, 'and its claim knows it');
+  t.same(
+    (await store.owed('lan', 0, 128)).map((delivery) => delivery.resultId),
+    [first],
+  );
+});
+
+test('a pipeline that is told in another way than before: its event ends, and nothing of it is taken for something else', async (t) => {
+  const { store, clock } = await open(t, `${t.testdir()}/shoal.db`);
+  clock.mono = 1e9;
+  const changes: unknown[] = [];
+  store.onWatchChange((all) => changes.push(...all));
+  for (let number = 0; number < 12; number++) await store.commit(threefoldSettled(number));
+  const crowdBefore = (await eventsOwed(store)).filter(({ pipeline }) => pipeline === 'crowd');
+  t.match(crowdBefore, [{ phase: 'start' }, { phase: 'start' }]);
+  await store.lapse([doorsWatch, crowdWatch, wordsWatch], 1e9);
+  t.equal((await store.watchStates()).length, 2, 'what is told on change has no state');
+  changes.length = 0;
+  const other = { ...crowdWatch, kind: 'event' as const };
+  await store.lapse([doorsWatch, other, wordsWatch], 1e9);
+  t.match(changes, [{ pipeline: 'crowd', state: null, phases: ['end', 'end'] }]);
+  t.match((await eventsOwed(store)).slice(-2), [
+    { phase: 'end', end_reason: 'removed' },
+    { phase: 'end', end_reason: 'removed' },
+  ]);
+  // What was told last outlives a configuration in which the pipeline is told on change, and no other.
+  await store.lapse([doorsWatch, wordsWatch], 1e9);
+  t.match(await store.commit(threefoldSettled(12)), [{ outcome: 'silent' }]);
+  await store.lapse([doorsWatch], 1e9);
+  t.match(await store.commit(threefoldSettled(13)), [{ outcome: 'published' }]);
 });

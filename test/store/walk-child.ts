@@ -5,7 +5,7 @@ import { storeOptions } from '../../src/store/options.js';
 import { SqliteStore } from '../../src/store/store.js';
 import { ManualClock } from '../support/settled.js';
 import { testSurroundings } from '../support/surroundings.js';
-import { walkSettled, walkSighting } from '../support/walk.js';
+import { threefoldSettled, walkSighting } from '../support/walk.js';
 
 const [path = '', count = '0'] = process.argv.slice(2);
 const clock = new ManualClock();
@@ -15,7 +15,7 @@ await store.start(['lan']);
 let next = 0;
 while (next < Number(count) && (await store.explain(walkSighting(next).resultId)) !== null) next++;
 // What was settled comes again: a receipt may have died with the daemon.
-for (let number = Math.max(0, next - 5); number < next; number++) await store.commit(walkSettled(number));
+for (let number = Math.max(0, next - 5); number < next; number++) await store.commit(threefoldSettled(number));
 while (next < Number(count)) {
   const window = Array.from({ length: Math.min(7, Number(count) - next) }, (_, i) => next + i);
   next += window.length;
@@ -23,7 +23,7 @@ while (next < Number(count)) {
   await sleep(15);
   await Promise.all(
     window.map(async (number) => {
-      await store.commit(walkSettled(number));
+      await store.commit(threefoldSettled(number));
       writeSync(1, `did ${number}\n`);
     }),
   );

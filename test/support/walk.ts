@@ -8,8 +8,10 @@ import { resultId } from '../../src/core/id.js';
 import type { EngineAnswer } from '../../src/core/job.js';
 import type { PipelineSpec } from '../../src/core/pipeline.js';
 import type { Observation } from '../../src/core/result.js';
+import { nothingSaid, notSure } from '../../src/core/saying.js';
 import type { Settled } from '../../src/core/settled.js';
-import type { EventWatch } from '../../src/core/watch.js';
+import type { Thing } from '../../src/core/track.js';
+import type { ChangeWatch, EventWatch, TrackWatch } from '../../src/core/watch.js';
 import { record } from './settled.js';
 
 export const everyMs = 200;
@@ -76,6 +78,49 @@ export function walkSettled(number: number): Settled {
   const sighting = walkSighting(number);
   const results = [{ record: record(sighting.captureId, 'doors', { input: 'cam' }), sinks: [], watched: { watch: doorsWatch, sighting } }];
   return { captureId: sighting.captureId, input: 'cam', replayable: false, results };
+}
+
+const { sinks, device, configHash } = doorsWatch;
+const place = { input: 'cam', sinks, device, configHash };
+export const crowdWatch: TrackWatch = {
+  ...place,
+  kind: 'tracks',
+  pipeline: 'crowd',
+  rules: { ...walkRules, track: { minIou: 0.3, maxGapMs: 2000 } },
+};
+export const wordsWatch: ChangeWatch = { ...place, kind: 'change', pipeline: 'words', rules: { updateEveryMs: 15_000 } };
+
+/** Two who walk to and fro past each other, one of them as `scoreAt` says. */
+export function crowdAt(number: number): readonly Thing[] {
+  const at = (x: number, score: number): Thing => {
+    return { box: { x_min: x, y_min: 0.2, x_max: x + 0.2, y_max: 0.9 }, label: 'person', score, accepted: true };
+  };
+  const score = scoreAt(number % 60);
+  const other = number % 25 < 20 ? [at(0.7, 0.5)] : [];
+  return score === null ? other : [...other, at(0.1 + 0.02 * (number % 5), score)];
+}
+
+/** What is said at so many seconds: nothing, one thing, another, and that nobody knows. */
+export function wordsAt(number: number): string {
+  return [nothingSaid, 'one', 'one', 'another', notSure][Math.floor(number / 7) % 5] ?? nothingSaid;
+}
+
+/** The same capture to a pipeline that is told as one event, to one that is told as an event a thing, and to one that is told on change. */
+export function threefoldSettled(number: number): Settled {
+  const { captureId, monoMs, boot, seq, ...mark } = walkSighting(number);
+  const own = (pipeline: string) => resultId(captureId, pipeline);
+  const sighting: Sighting = { ...mark, captureId, monoMs, boot, seq, resultId: own('crowd'), holds: true };
+  const payload = Buffer.from(JSON.stringify({ id: own('words'), outcome: 'published', holds: true }));
+  const results = [
+    ...walkSettled(number).results,
+    { record: record(captureId, 'crowd', { input: 'cam' }), sinks: [], watched: { watch: crowdWatch, sighting, things: crowdAt(number) } },
+    {
+      record: record(captureId, 'words', { input: 'cam', payload }),
+      sinks: [],
+      said: { watch: wordsWatch, saying: { resultId: own('words'), boot, seq, monoMs, what: wordsAt(number) } },
+    },
+  ];
+  return { captureId, input: 'cam', replayable: false, results };
 }
 
 /** Every message of an event that is owed to a sink, in order. */
