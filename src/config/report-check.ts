@@ -32,9 +32,9 @@ export async function checkReport(draft: Draft, path: readonly PathSegment[], pi
   const { mode = 'every' } = report;
   for (const [key, modes] of Object.entries(modesOf)) {
     if (report[key] === undefined || modes.includes(String(mode))) continue;
-    draft.add([...path, key], `means something only with mode: ${modes.join(' or ')}`, `add mode: ${modes[0]}, or remove it`, {
-      atKey: true,
-    });
+    const wanted = `mode: ${modes.join(' or ')}`;
+    const change = report.mode === undefined ? 'add' : 'make it';
+    draft.add([...path, key], `means something only with ${wanted}`, `${change} ${wanted}, or remove it`, { atKey: true });
   }
   if (mode === 'events' && report.when === undefined && report.track === undefined) {
     draft.add([...path, 'when'], 'is missing, need a condition: it begins and ends the events', 'or add track, or remove mode: events');

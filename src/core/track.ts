@@ -2,7 +2,8 @@
  * One event a thing: the boxes of a stage are followed from capture to capture, and each thing has an event of its own (event.ts).
  *
  * A thing is followed from the first capture that accepts it. While it is seen, its box finds it again also where it is not accepted; not
- * seen for `maxGapMs` it is gone, and its event ends. Beside that an event obeys its rules as if its thing were alone before the input.
+ * seen for more than `maxGapMs` it is gone, and its event ends. As every span that is told by captures: time in which nobody looked counts
+ * as none. Beside that an event obeys its rules as if its thing were alone before the input.
  *
  * Guarantees: a pure machine as that of event.ts, with its order, clocks and silences; one box is never two things. At most
  * `limits.tracksMax` things are followed, and what is beyond is counted. Deliberately forgets a thing whose event is over and that is
@@ -53,8 +54,8 @@ export interface Thing extends Labelled {
 export interface Track extends Course, Labelled {
   /** Tells two things apart that began with the same capture; counts through all things of a watch. */
   readonly number: number;
-  /** When it was seen last (ms, monotonic). */
-  readonly seenMs: number;
+  /** When the first capture since was made that did not show it (ms, monotonic); null while it is seen. */
+  readonly missedMs: number | null;
 }
 
 export interface TracksState extends Moment {
@@ -90,11 +91,11 @@ export function sightThings(
   const silent = known !== null && moment.lastMs - known.lastMs > silenceMs(rules);
   const hushed = silent ? endAll(known, 'silence').tellings : [];
   const earlier = silent ? [] : (known?.tracks ?? []);
-  const [lost, kept] = parted(earlier, ({ seenMs }) => moment.lastMs - seenMs > rules.track.maxGapMs);
+  const [lost, kept] = parted(earlier, ({ missedMs }) => moment.lastMs - (missedMs ?? moment.lastMs) > rules.track.maxGapMs);
   const gone = lost.map((track) => told(track, notHeld({ ...moment, ...courseOf(track) }, { ...rules, offAfterMs: 0 })));
   const matches = matchBoxes(kept, things, rules.track.minIou);
   const follow = (track: Track, thing: Thing | undefined): Followed => {
-    const at = thing === undefined ? track : { ...track, box: thing.box, seenMs: moment.lastMs };
+    const at = thing === undefined ? { ...track, missedMs: track.missedMs ?? moment.lastMs } : { ...track, box: thing.box, missedMs: null };
     const state: EventState = { ...moment, ...courseOf(track) };
     if (thing === undefined || !sighting.holds || !thing.accepted) return told(at, notHeld(state, rules));
     const { score, label } = thing;
@@ -109,7 +110,7 @@ export function sightThings(
   const made = known?.made ?? 0;
   const begun = fresh.slice(0, room).map((thing, i) => {
     const { box, label } = thing;
-    return follow({ ...nothingYet, number: made + i, box, label, seenMs: moment.lastMs }, thing);
+    return follow({ ...nothingYet, number: made + i, box, label, missedMs: null }, thing);
   });
   return {
     state: { ...moment, made: made + begun.length, tracks: [...lasting, ...begun.map(([track]) => track)] },
@@ -152,6 +153,10 @@ function parted<T>(all: readonly T[], test: (one: T) => boolean): readonly [T[],
 function rebased(state: TracksState, now: EventNow): TracksState {
   if (state.kernel === now.kernel) return state;
   const byMs = now.monoMs - state.lastMs;
-  const tracks = state.tracks.map((track) => ({ ...track, ...shifted(track, byMs), seenMs: track.seenMs + byMs }));
+  const tracks = state.tracks.map((track) => ({
+    ...track,
+    ...shifted(track, byMs),
+    missedMs: track.missedMs === null ? null : track.missedMs + byMs,
+  }));
   return { ...state, ...afterReboot(state, now), tracks };
 }

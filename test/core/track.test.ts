@@ -73,7 +73,8 @@ test('two things are two events, each with its own captures, scores and last box
     .see(1, [thing(0.12, { score: 0.7 }), thing(0.6, { score: 0.9, label: 'dog' })])
     .see(2, [thing(0.62, { label: 'dog' }), thing(0.14, { score: 0.6 })])
     .see(3, [thing(0.64, { label: 'dog' })])
-    .see(6, []);
+    .see(6, [])
+    .see(9, []);
   t.equal(scene.phases, 'start0 start1 end0:over end1:over');
   t.match(scene.told[2], {
     durationMs: 3000,
@@ -103,10 +104,10 @@ const table: [string, Partial<TrackingRules>, (scene: Scene) => Scene, string][]
       s
         .see(0, [thing(0.1)])
         .see(1, [])
-        .see(2.1, [thing(0.1)]),
+        .see(3.1, [thing(0.1)]),
     'start0 end0:over start1',
   ],
-  ['gone it is also where no capture came between', {}, (s) => s.see(0, [thing(0.1)]).see(3, [thing(0.1)]), 'start0 end0:over start1'],
+  ['time in which nobody looked counts as none', {}, (s) => s.see(0, [thing(0.1)]).see(9, [thing(0.12)]), 'start0'],
   ['elsewhere is another', {}, (s) => s.see(0, [thing(0.1)]).see(1, [thing(0.5)]), 'start0 start1'],
   [
     'two that change places keep their events while they are seen to move',
@@ -253,7 +254,7 @@ test('at most so many things are followed, the first ones; what is beyond is cou
   t.equal(scene.told.length, limits.tracksMax);
   t.equal(scene.untracked, 6);
   t.equal(scene.state?.tracks.length, limits.tracksMax);
-  scene.see(2, crowd.slice(5)).see(3.5, crowd.slice(5));
+  scene.see(2, crowd.slice(5)).see(4.5, crowd.slice(5));
   t.equal(scene.told.filter(({ phase }) => phase === 'start').length, limits.tracksMax + 3);
   const bytes = JSON.stringify(scene.state).length;
   t.ok(bytes < limits.tracksMax * 1024, `${bytes} bytes are written with a capture`);
@@ -268,8 +269,8 @@ test('a reboot of the board takes no time, and nobody is gone by it', (t) => {
   scene.seq = 0;
   scene.see(3, [thing(0.1)]).see(4, [thing(0.1)]);
   t.equal(scene.phases, 'start0');
-  scene.see(7, []);
-  t.match(scene.told.at(-1), { phase: 'end', durationMs: 5000 }, '1 s before, 4 s after');
+  scene.see(5, []).see(8, []);
+  t.match(scene.told.at(-1), { phase: 'end', durationMs: 3000 }, '1 s before, 2 s after');
   t.end();
 });
 

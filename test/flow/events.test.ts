@@ -1,34 +1,28 @@
 /**
  * What a pipeline told as events says: the bytes on the wire, and a person who walks in, stands, is hidden for a moment and leaves.
  */
-import { readFile, writeFile } from 'node:fs/promises';
-import { Ajv2020 } from 'ajv/dist/2020.js';
-import addFormats from 'ajv-formats';
-import { type Test, test } from 'tap';
-import type { CaptureHeader } from '../../src/core/capture.js';
+import { readFile } from 'node:fs/promises';
+import { test } from 'tap';
 import { type EventState, sight, type Telling } from '../../src/core/event.js';
+import type { PipelineSpec } from '../../src/core/pipeline.js';
+import type { Observation } from '../../src/core/result.js';
+import { sightThings } from '../../src/core/track.js';
 import { encodeEvent, encodeState } from '../../src/core/watch.js';
-import { type Reported, Reporter } from '../../src/flow/report.js';
-import { States, watchesOf } from '../../src/flow/states.js';
-import { compileWorthTelling } from '../../src/flow/worth-telling.js';
-import { storeOptions } from '../../src/store/options.js';
-import { SqliteStore } from '../../src/store/store.js';
-import { ManualClock } from '../support/settled.js';
-import { testSurroundings } from '../support/surroundings.js';
-import { doors, doorsWatch, eventsOwed, everyMs, scoreAt, walkAnswer, walkHeader, walkRules, walkSighting } from '../support/walk.js';
-
-async function validator(name: string) {
-  const ajv = new Ajv2020({ allErrors: true, strict: true });
-  addFormats.default(ajv);
-  return ajv.compile(JSON.parse(await readFile(`docs/schema/${name}.json`, 'utf8')) as object);
-}
-
-async function golden(t: Test, name: string, bytes: Uint8Array): Promise<void> {
-  const path = `test/flow/golden/${name}.json`;
-  const text = `${Buffer.from(bytes).toString()}\n`;
-  if (process.env.UPDATE_GOLDEN) await writeFile(path, text);
-  t.equal(text, await readFile(path, 'utf8'), name);
-}
+import { golden, validator } from '../support/published-schema.js';
+import { Corridor } from '../support/report-corridor.js';
+import {
+  crowdAt,
+  crowdWatch,
+  doors,
+  doorsWatch,
+  eventsOwed,
+  everyMs,
+  scoreAt,
+  walkAnswer,
+  walkHeader,
+  walkRules,
+  walkSighting,
+} from '../support/walk.js';
 
 test('messages of events and states are frozen, byte for byte, and follow the published JSON Schemas', async (t) => {
   const told: Telling[] = [];
@@ -61,59 +55,18 @@ test('messages of events and states are frozen, byte for byte, and follow the pu
     'without a score',
   );
   t.notOk(event({ schema: 'shoal/event/1', id: 'x' }), 'the schema can say no');
+  const at = { ...walkSighting(9), holds: true };
+  const crowd = sightThings(null, at, crowdAt(9), { ...crowdWatch.rules, onAfterMs: 0 }, { monoMs: 1e9, kernel: 1 }, ['crowd', 'cam']);
+  const [thing] = crowd.tellings.map((telling) => encodeEvent(telling, crowdWatch));
+  await golden(t, 'event-1.thing', thing ?? new Uint8Array());
+  t.ok(event(JSON.parse(Buffer.from(thing ?? []).toString())), JSON.stringify(event.errors));
+  await golden(t, 'state-1.things', encodeState(crowd.state, crowdWatch, '2026-01-01T00:00:00.000Z', true));
+  await golden(t, 'state-1.no-things', encodeState({ ...crowd.state, tracks: [] }, crowdWatch, '2026-01-01T00:00:00.000Z', true));
   const states = await validator('state-1');
-  for (const name of ['on', 'off', 'unknown']) {
+  for (const name of ['on', 'off', 'unknown', 'things', 'no-things']) {
     t.ok(states(JSON.parse(await readFile(`test/flow/golden/state-1.${name}.json`, 'utf8'))), JSON.stringify(states.errors));
   }
 });
-
-/** A daemon's part from the reporter to the store, started again and again on one file. */
-class Corridor {
-  readonly clock = new ManualClock();
-  readonly #path: string;
-  #store: SqliteStore | null = null;
-  #states: States | null = null;
-  #reporter: Reporter | null = null;
-  boot = 0;
-
-  constructor(path: string) {
-    this.#path = path;
-    this.clock.mono = 5000;
-  }
-
-  get store(): SqliteStore {
-    if (this.#store === null) throw new Error('it is not started');
-    return this.#store;
-  }
-
-  async restart(): Promise<void> {
-    await this.stop();
-    const around = testSurroundings(this.clock);
-    this.#store = new SqliteStore(this.#path, storeOptions.parse({ commit_interval_ms: 1 }), around, () => {});
-    this.boot = (await this.#store.start(['lan'])).boot;
-    this.#states = new States(watchesOf([doors], 'dock-7', 'abc'), this.#store, around);
-    await this.#states.start();
-    const worthTelling = await compileWorthTelling([doors], () => {});
-    this.#reporter = new Reporter({ device: 'dock-7', configHash: 'abc', worthTelling });
-  }
-
-  async stop(): Promise<void> {
-    this.#states?.stop();
-    await this.#store?.stop();
-  }
-
-  async take(header: CaptureHeader, report: (reporter: Reporter) => Reported): Promise<Reported> {
-    if (this.#reporter === null) throw new Error('it is not started');
-    const reported = report(this.#reporter);
-    await this.store.commit({ captureId: header.id, input: header.input, replayable: false, results: reported.results });
-    return reported;
-  }
-
-  state(): { state: string; event?: { id: string } } {
-    const [message] = this.#states?.all() ?? [];
-    return JSON.parse(Buffer.from(message?.payload ?? []).toString());
-  }
-}
 
 test('a person who walks in, stands 40 s, is hidden for 1 s and leaves is one event, whatever restarts', async (t) => {
   const corridor = new Corridor(`${t.testdir()}/shoal.db`);
@@ -159,4 +112,49 @@ test('a person who walks in, stands 40 s, is hidden for 1 s and leaves is one ev
   ]);
   const results = (await corridor.store.owed('lan', 0, 128)).filter(({ kind }) => kind === 'result');
   t.equal(results.length, lost, 'only failures are told one by one');
+});
+
+test('things in a zone: one event each, the retained state tells all of them, and what has no box is complained of', async (t) => {
+  const { report } = doors;
+  const track = { boxes: 'faces', where: "score >= 0.5 && in_zone(box, 'left')", minIou: 0.3, maxGapMs: 2000 };
+  const things: PipelineSpec = { ...doors, report: { ...report, events: { ...walkRules, onAfterMs: 0 }, track } };
+  const zones = {
+    cam: {
+      left: [
+        [0, 0],
+        [0.5, 0],
+        [0.5, 1],
+        [0, 1],
+      ],
+    },
+  } as const;
+  const corridor = new Corridor(`${t.testdir()}/shoal.db`);
+  t.teardown(() => corridor.stop());
+  await corridor.restart([things], zones);
+  t.equal(corridor.state().state, 'unknown');
+  const at = (x: number, score = 0.9): Observation => ({
+    score,
+    label: 'person',
+    box: { x_min: x, y_min: 0.1, x_max: x + 0.2, y_max: 0.9 },
+  });
+  await corridor.find(things, { faces: [at(0.1), at(0.8), at(0.3, 0.4)] });
+  t.match(corridor.state(), { state: 'on', events: [{ box: { x_min: 0.1 } }] });
+  await corridor.find(things, { faces: [at(0.1), at(0.32)] });
+  await corridor.restart([things], zones);
+  const told = await eventsOwed(corridor.store);
+  t.match(told, [{ phase: 'start' }, { phase: 'start' }]);
+  t.same(
+    corridor.state().events?.map(({ id }) => id),
+    told.map(({ id }) => id),
+  );
+  for (let i = 0; i < 12; i++) await corridor.find(things, { faces: [at(0.32)] });
+  t.match((await eventsOwed(corridor.store)).at(-1), { phase: 'end', id: told[0]?.id, end_reason: 'over', box: { x_min: 0.1 } });
+  t.match(corridor.state(), { state: 'on', events: [{ id: told[1]?.id }] });
+  t.same(corridor.troubles, []);
+  await corridor.find(things, { faces: [{ score: 1 }] });
+  t.match(corridor.troubles, ['doors report.track what faces finds has no box to follow']);
+  // From now on it is told as one event: those of things end.
+  await corridor.restart([doors]);
+  t.match((await eventsOwed(corridor.store)).at(-1), { phase: 'end', id: told[1]?.id, end_reason: 'removed' });
+  t.equal(corridor.state().state, 'unknown');
 });

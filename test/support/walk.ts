@@ -93,7 +93,7 @@ export const wordsWatch: ChangeWatch = { ...place, kind: 'change', pipeline: 'wo
 /** Two who walk to and fro past each other, one of them as `scoreAt` says. */
 export function crowdAt(number: number): readonly Thing[] {
   const at = (x: number, score: number): Thing => {
-    return { box: { x_min: x, y_min: 0.2, x_max: x + 0.2, y_max: 0.9 }, label: 'person', score, accepted: true };
+    return { box: { x_min: x, y_min: 0.2, x_max: Number((x + 0.2).toFixed(5)), y_max: 0.9 }, label: 'person', score, accepted: true };
   };
   const score = scoreAt(number % 60);
   const other = number % 25 < 20 ? [at(0.7, 0.5)] : [];
