@@ -79,7 +79,7 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   checkStandIns(draft, path, name);
   const names = await checkStages(draft, path, asList(pipeline.stages));
   const zones = zonesOf(draft, asList(pipeline.from));
-  await checkReport(draft, [...path, 'report'], { stages: asList(pipeline.stages), names, zones });
+  await checkReport(draft, [...path, 'report'], { stages: asList(pipeline.stages), names, zones, degrade: asList(pipeline.degrade) });
   const when = draft.map([...path, 'report'])?.when;
   if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
   const { abstain } = pipeline;

@@ -14,6 +14,8 @@ interface Pipeline {
   readonly names: readonly string[];
   /** That any of its inputs has. */
   readonly zones: readonly string[];
+  /** Its cheaper ways. */
+  readonly degrade: readonly unknown[];
 }
 
 /** Keys that mean something only in some modes. */
@@ -39,7 +41,20 @@ export async function checkReport(draft: Draft, path: readonly PathSegment[], pi
   if (mode === 'events' && report.when === undefined && report.track === undefined) {
     draft.add([...path, 'when'], 'is missing, need a condition: it begins and ends the events', 'or add track, or remove mode: events');
   }
-  if (mode === 'events') await checkTrack(draft, [...path, 'track'], pipeline);
+  if (mode !== 'events') return;
+  await checkTrack(draft, [...path, 'track'], pipeline);
+  checkLeftOut(draft, path, pipeline.degrade);
+}
+
+/** Things that are looked for no more would all be gone. */
+function checkLeftOut(draft: Draft, path: readonly PathSegment[], degrade: readonly unknown[]): void {
+  const boxes = draft.map([...path, 'track'])?.boxes;
+  for (const [i, step] of degrade.entries()) {
+    const { skip } = (step ?? {}) as { skip?: unknown };
+    if (typeof skip !== 'string' || skip !== boxes) continue;
+    const at = [...path.slice(0, -1), 'degrade', i, 'skip'];
+    draft.add(at, `report.track follows what "${printable(skip)}" finds, so that leaving it out ends every event`, 'name another step');
+  }
 }
 
 async function checkTrack(draft: Draft, path: readonly PathSegment[], { stages, names, zones }: Pipeline): Promise<void> {
