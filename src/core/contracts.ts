@@ -336,6 +336,8 @@ export interface TaskMetric {
   /** How many errors per thing counted a variant may make more than the original (upper 95 % bound), where the operator says nothing else. */
   readonly budget: number;
   score(reference: readonly Observation[], found: readonly Observation[]): SampleScore;
+  /** Which of the observations found are right, in their order. Absent where a score is no claim that can be right or wrong. */
+  right?(truth: readonly Observation[], found: readonly Observation[]): readonly boolean[];
 }
 
 export interface Task<Options = unknown> {

@@ -1,6 +1,7 @@
 /**
  * What a card says of a model: enough to choose it, check it, feed it and read it, without loading it.
  */
+import type { StatedCalibration } from './calibration.js';
 import type { TensorSpec } from './tensor.js';
 
 /** What a variant gets wrong that the original gets right, as its card states it. */
@@ -27,6 +28,8 @@ export interface ModelVariant {
   readonly outputs?: readonly TensorSpec[];
   /** Absent for the original, and for a variant nobody measured. */
   readonly accuracy?: VariantAccuracy;
+  /** Applied to every score; absent where scores are as the model gives them. */
+  readonly calibration?: StatedCalibration;
 }
 
 /** A model as the tasks see it. Immutable: a version folder never changes. */

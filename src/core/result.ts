@@ -94,6 +94,8 @@ export interface Escalation {
   postprocess_ms: number;
   /** Observations that took the place of those not accepted. */
   found: number;
+  /** As in the stage, of this variant. */
+  calibrated?: true;
 }
 
 /** Another model or variant that the configuration names for a stage and that did not run on this capture. */
@@ -129,6 +131,8 @@ export interface StageTrace {
   found: number;
   /** Absent where all were looked at. */
   left_out?: LeftOut;
+  /** The scores are calibrated; absent where they are as the model gives them. */
+  calibrated?: true;
   /** The stage's conditions, each where the configuration has it and it was asked. */
   when?: Decision;
   accept?: AcceptDecision;
