@@ -58,7 +58,7 @@ function acceptText({ text, of, accepted, unanswered, trouble, worst }: AcceptDe
 }
 
 function escalationText(escalated: Escalation, accept: AcceptDecision | undefined): string {
-  const { model, variant, state, runs, preprocess_ms, run_ms, postprocess_ms } = escalated;
+  const { model, variant, state, runs, preprocess_ms, run_ms, postprocess_ms, calibrated } = escalated;
   const count = accept === undefined ? String(escalated.inputs) : `${accept.of - accept.accepted} of ${accept.of}`;
   const to = `escalated: ${count} to ${model}, variant ${variant}`;
   if (state === 'failed') return `${to}, which failed.`;
@@ -66,7 +66,7 @@ function escalationText(escalated: Escalation, accept: AcceptDecision | undefine
   if (state !== 'ran' && !shared)
     return `not escalated: ${count} would have gone to ${model}, variant ${variant}, but ${state.slice('skipped: '.length)}.`;
   if (shared) return `${to}: ${state.slice('skipped: '.length)}.`;
-  return `${to}, in ${(preprocess_ms + run_ms + postprocess_ms).toFixed(1)} ms over ${runs} model ${runs === 1 ? 'run' : 'runs'}.`;
+  return `${to}, in ${(preprocess_ms + run_ms + postprocess_ms).toFixed(1)} ms over ${runs} model ${runs === 1 ? 'run' : 'runs'}${calibrated ? ', with calibrated scores' : ''}.`;
 }
 
 function alternativeText({ alternative, accept }: StageTrace): string {

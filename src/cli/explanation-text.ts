@@ -109,7 +109,7 @@ function stageText(stage: StageTrace): string {
   const by = stage.model === undefined ? '' : ` with ${stage.model}, variant ${stage.variant ?? '?'},`;
   const verb = stage.state === 'failed' ? 'failed' : 'ran';
   const runs = `${plural(stage.inputs, 'input')}, ${plural(stage.runs, 'model run')}`;
-  return `${name} ${verb}${by} in ${ms(total)} (${parts}) over ${runs}, and found ${stage.found}.`;
+  return `${name} ${verb}${by} in ${ms(total)} (${parts}) over ${runs}, and found ${stage.found}${stage.calibrated ? ', with calibrated scores' : ''}.`;
 }
 
 function foundText(payload: Payload): string[] {

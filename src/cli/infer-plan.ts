@@ -13,6 +13,7 @@ import type { EngineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
 import { bundledModels, type Parts } from '../parts.js';
+import { noCalibrations, readCalibrations } from '../registry/calibrations.js';
 import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
 import { fingerprintOf } from '../registry/fingerprint.js';
 import { modelFolders } from '../registry/model-folders.js';
@@ -48,7 +49,8 @@ export async function planInference(parts: Parts, options: InferOptions, capture
   const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
   const policy = await policyOf(loaded?.settings);
   const paths = loaded?.settings.paths ?? { state_dir: usualStateDir(), models_dirs: [] };
-  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
+  const calibrations = loaded === null ? noCalibrations : await readCalibrations(paths.state_dir);
+  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins, calibrations);
   const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   if (resolution.pipelines.length === 0) {
     throw new ShoalError(

@@ -10,6 +10,7 @@ import { reasonOf } from '../core/errors.js';
 import { engineOptions } from '../engine/options.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readNature } from '../ops/board.js';
+import { type Calibrations, readCalibrations } from '../registry/calibrations.js';
 import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
 import { type BoardFingerprint, fingerprintOf } from '../registry/fingerprint.js';
 import { type ModelPaths, modelFolders } from '../registry/model-folders.js';
@@ -36,6 +37,7 @@ export interface ModelsSetting {
   readonly stateDir: string;
   readonly board: BoardFingerprint;
   readonly policy: VariantPolicy;
+  readonly calibrations: Calibrations;
   readonly settings: Settings | null;
   readonly modelsOptions: ModelsOptions;
   /** The files the settings were read from. */
@@ -53,12 +55,14 @@ export async function openModelsSetting(context: ModelsPlaceContext, { config, d
   const state = stateDir ?? settings?.paths.state_dir ?? usualStateDir();
   const paths = { state_dir: state, models_dirs: settings?.paths.models_dirs ?? [] };
   const policy = await openVariantPolicy(settings?.variants ?? 'pinned', state, board);
+  const calibrations = await readCalibrations(state);
   return {
-    registry: await openRegistry(dir ?? (await modelFolders(paths, context.modelsDirectories)), policy.pins),
+    registry: await openRegistry(dir ?? (await modelFolders(paths, context.modelsDirectories)), policy.pins, calibrations),
     paths,
     stateDir: state,
     board,
     policy,
+    calibrations,
     settings,
     modelsOptions: modelsOptions.parse(settings?.models ?? {}),
     configFiles: loaded?.files.map((file) => file.path) ?? [],

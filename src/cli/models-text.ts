@@ -5,6 +5,7 @@ import { type Model, type ModelVariant, modelRef } from '../core/model.js';
 import { chooseVariant, type VariantPolicy } from '../registry/choose-variant.js';
 import { costOf } from '../registry/models-message.js';
 import type { Registry } from '../registry/registry.js';
+import { curveText } from './calibrate/calibrate-text.js';
 import { pinText } from './catalogue/pin-command.js';
 import { renderTable } from './table.js';
 
@@ -17,8 +18,17 @@ export function modelsJson(registry: Registry, policy: VariantPolicy): Record<st
     return { ...model, variants, runs };
   });
   const tuned = tuning.state === 'usable' ? { state: tuning.state } : tuning;
-  const { pins, pinProblems, problems } = registry;
-  return { board_class: board, variants: mode, tuning: tuned, pins: pins.models, pin_problems: pinProblems, models, problems };
+  const { pins, pinProblems, calibrationProblems, problems } = registry;
+  return {
+    board_class: board,
+    variants: mode,
+    tuning: tuned,
+    pins: pins.models,
+    pin_problems: pinProblems,
+    calibration_problems: calibrationProblems,
+    models,
+    problems,
+  };
 }
 
 export function modelsText(registry: Registry, policy: VariantPolicy): string {
@@ -32,7 +42,18 @@ export function modelsText(registry: Registry, policy: VariantPolicy): string {
     const choice = chooseVariant(model, policy);
     return choice === null ? [] : [`${modelRef(model)} runs as ${choice.variant.name}: ${choice.reason}\n`];
   });
-  return `${table}\n\n${reasons.join('')}${pinsText(registry)}${boardText(policy)}\n${problems}`;
+  return `${table}\n\n${reasons.join('')}${calibrationsText(registry)}${pinsText(registry)}${boardText(policy)}\n${problems}`;
+}
+
+function calibrationsText(registry: Registry): string {
+  const said = registry.list().flatMap((model) =>
+    model.variants.flatMap(({ name, calibration }) => {
+      if (calibration === undefined) return [];
+      const { calibrated_on, ece_before, ece_after } = calibration;
+      return `${modelRef(model)}, ${name}: scores are calibrated (${curveText(calibration)}) on ${calibrated_on}; calibration error ${ece_before} -> ${ece_after}\n`;
+    }),
+  );
+  return [...said, ...registry.calibrationProblems.map((problem) => `A calibration is not used: ${problem}.\n`)].join('');
 }
 
 function pinsText({ pins, pinProblems }: Registry): string {

@@ -2,6 +2,7 @@
  * `shoal models`: which models this board has or can have, which variant of each runs here, and all that is done with them.
  */
 import { Command } from 'commander';
+import { calibrateCommand } from './calibrate/calibrate-command.js';
 import { addCommand } from './catalogue/add-command.js';
 import { catalogueCommand } from './catalogue/catalogue-command.js';
 import { exportCommand } from './catalogue/export-command.js';
@@ -29,7 +30,7 @@ export function modelsCommand(context: ModelsContext): Command {
       context.stdout.write(options.json ? `${JSON.stringify(modelsJson(registry, policy))}\n` : modelsText(registry, policy));
     });
   return new Command('models')
-    .description('show, get, import, verify, inspect, compile or tune models')
+    .description('show, get, import, verify, inspect, compile, tune or calibrate models')
     .addCommand(list)
     .addCommand(catalogueCommand(context))
     .addCommand(addCommand(context))
@@ -41,5 +42,6 @@ export function modelsCommand(context: ModelsContext): Command {
     .addCommand(inspectCommand(context))
     .addCommand(importCommand(context))
     .addCommand(compileCommand(context))
-    .addCommand(tuneCommand(context));
+    .addCommand(tuneCommand(context))
+    .addCommand(calibrateCommand(context));
 }

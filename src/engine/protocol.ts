@@ -91,6 +91,7 @@ const decision = z.strictObject({
 });
 const state = z.union([z.literal(['ran', 'failed']), z.templateLiteral(['skipped: ', words])]);
 const spent = { preprocess_ms: amount, run_ms: amount, postprocess_ms: amount, inputs: count, runs: count, found: count };
+const calibrated = { calibrated: z.literal(true).exactOptional() };
 
 const stageTrace = z.strictObject({
   stage: name,
@@ -100,11 +101,12 @@ const stageTrace = z.strictObject({
   state,
   ...spent,
   left_out: z.strictObject({ too_small: count.exactOptional(), too_many: count.exactOptional() }).exactOptional(),
+  ...calibrated,
   when: decision.exactOptional(),
   accept: z
     .strictObject({ ...decided, of: count, accepted: count, unanswered: count.exactOptional(), worst: best.exactOptional() })
     .exactOptional(),
-  escalated: z.strictObject({ model: name, variant: name, state, ...spent }).exactOptional(),
+  escalated: z.strictObject({ model: name, variant: name, state, ...spent, ...calibrated }).exactOptional(),
   stop: decision.extend({ reason: traced }).exactOptional(),
   alternative: z.strictObject({ model: name, variant: name, usual_ms: amount.exactOptional() }).exactOptional(),
 });

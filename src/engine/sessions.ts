@@ -4,6 +4,7 @@
  * Guarantees: the session just asked for is never the one closed. The memory of a session is an estimate: twice its file
  * (weights and their packed copy), or what the process grew by when it was opened and first run, whichever is larger.
  */
+import type { Calibration } from '../core/calibration.js';
 import { ShoalError } from '../core/errors.js';
 import { asVariant, type Model, type ModelVariant, modelRef } from '../core/model.js';
 import { Session } from './session.js';
@@ -25,6 +26,8 @@ export interface OpenModel {
   /** With the tensors of the variant. */
   readonly model: Model;
   readonly session: Session;
+  /** Of the variant's scores; undefined where they are as the model gives them. */
+  readonly calibration: Calibration | undefined;
 }
 
 export class Sessions {
@@ -53,7 +56,7 @@ export class Sessions {
     }
     this.#open.delete(key);
     this.#open.set(key, entry);
-    return { model, session: entry.session };
+    return { model, session: entry.session, calibration: variant.calibration };
   }
 
   /** Says by how much the process grew during the first stage a session served: its working memory. */

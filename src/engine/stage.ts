@@ -1,8 +1,10 @@
 /**
  * One stage on one capture: opens its model, runs its task, measures, checks what came out.
  *
- * Guarantees: what a stage found is finite, within the limits and in the agreed form, or the stage has failed.
+ * Guarantees: what a stage found is finite, within the limits and in the agreed form, or the stage has failed; its scores are calibrated where
+ * its variant is, before anything is asked of them. The task itself knows the model's own scores only.
  */
+import { type Calibration, calibrated } from '../core/calibration.js';
 import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
@@ -64,7 +66,8 @@ export async function runStage(
     const found = await (stage.crop === undefined ? task.run(input) : runOnParts(task, input, stage.crop));
     await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;
-    return { observations: checked(stage, found), trace, ...heard };
+    if (open.calibration !== undefined) trace.calibrated = true;
+    return { observations: checked(stage, found).map((each) => withScore(each, open.calibration)), trace, ...heard };
   } catch (error) {
     trace.state = 'failed';
     return { observations: [], trace, error };
@@ -129,6 +132,12 @@ function checked(stage: StageSpec, found: readonly Observation[]): readonly Obse
   if (fault !== null)
     throw new ShoalError('INFERENCE', `stage "${stage.as}": ${stage.task} on ${stage.model} found what cannot be: ${fault}`);
   return kept;
+}
+
+/** To four decimals, as tasks give theirs. */
+function withScore(observation: Observation, calibration: Calibration | undefined): Observation {
+  if (calibration === undefined) return observation;
+  return { ...observation, score: Math.round(calibrated(calibration, observation.score) * 1e4) / 1e4 };
 }
 
 function clipText(observation: Observation): Observation {

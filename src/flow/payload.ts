@@ -102,6 +102,7 @@ function summaryStage(stage: StageTrace): Record<string, unknown> {
     ...ranOn(stage),
     ms: tenth(spentMs(stage)),
     found: stage.found,
+    ...calibratedOf(stage),
     ...(stage.escalated === undefined || stage.escalated.runs === 0 ? {} : { escalated: stage.escalated.inputs }),
   };
 }
@@ -118,6 +119,7 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
     inputs: stage.inputs,
     runs: stage.runs,
     found: stage.found,
+    ...calibratedOf(stage),
     ...(stage.left_out === undefined ? {} : { left_out: stage.left_out }),
     ...(stage.when === undefined ? {} : { when: decided(stage.when) }),
     ...(stage.accept === undefined ? {} : { accept: decided(stage.accept) }),
@@ -127,8 +129,21 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
   };
 }
 
-function escalationOf({ state, model, variant, inputs, runs, found, ...spent }: Escalation): Record<string, unknown> {
-  return { ...(state === 'ran' ? {} : { state }), model, variant, ms: tenth(spentMs(spent)), inputs, runs, found };
+function escalationOf({ state, model, variant, inputs, runs, found, calibrated, ...spent }: Escalation): Record<string, unknown> {
+  return {
+    ...(state === 'ran' ? {} : { state }),
+    model,
+    variant,
+    ms: tenth(spentMs(spent)),
+    inputs,
+    runs,
+    found,
+    ...calibratedOf({ calibrated }),
+  };
+}
+
+function calibratedOf({ calibrated }: { readonly calibrated?: true | undefined }): { calibrated?: true } {
+  return calibrated === undefined ? {} : { calibrated };
 }
 
 /** Scores in four decimals, as in observations. */

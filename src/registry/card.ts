@@ -12,6 +12,7 @@ import { pinnable } from '../core/board-class.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Model, ModelVariant, VariantAccuracy } from '../core/model.js';
+import { calibrationShape } from './calibration-shape.js';
 
 export const cardFile = 'card.yaml';
 export const licenceFile = 'LICENSE';
@@ -78,6 +79,7 @@ const variant = z.strictObject({
     .optional()
     .describe('Against the original; "shoal models tune" takes no variant without it. One entry a machine, or one alone.'),
   cost: z.array(cost).max(16).default([]).describe('One entry a machine.'),
+  calibration: calibrationShape.optional().describe('Instead of that of the model: another file gives other scores.'),
 });
 
 /** One file of the internet, pinned by its bytes. A branch of a repository moves, so it names a commit. */
@@ -146,6 +148,7 @@ export const cardShape = z.strictObject({
   inputs,
   outputs,
   params: z.record(z.string(), z.unknown()).default({}).describe('What the task needs; validated by the task.'),
+  calibration: calibrationShape.optional().describe('Of the scores of all variants that state none of their own.'),
   labels: inside.optional().describe('One label a line, in the order of the classes.'),
   quality: z.array(z.strictObject({ metric: text, value: z.number(), data: text, measured_by: text })).default([]),
   golden: z
@@ -250,13 +253,15 @@ function modelOf(card: Card, directory: string, labels: readonly string[]): Mode
     outputs: card.outputs,
     params: card.params,
     labels,
-    variants: Object.entries(card.variants).map(([name, variant]) => variantOf(name, variant, directory)),
+    variants: Object.entries(card.variants).map(([name, variant]) =>
+      variantOf(name, { calibration: card.calibration, ...variant }, directory),
+    ),
     pinned: card.pinned,
   };
 }
 
 function variantOf(name: string, variant: Card['variants'][string], directory: string): ModelVariant {
-  const { file, sha256, bytes, inputs, outputs, accuracy } = variant;
+  const { file, sha256, bytes, inputs, outputs, accuracy, calibration } = variant;
   return {
     name,
     path: path.join(directory, file),
@@ -265,6 +270,7 @@ function variantOf(name: string, variant: Card['variants'][string], directory: s
     ...(inputs === undefined ? {} : { inputs }),
     ...(outputs === undefined ? {} : { outputs }),
     ...(accuracy === undefined ? {} : { accuracy: strictest(accuracy) }),
+    ...(calibration === undefined ? {} : { calibration }),
   };
 }
 

@@ -9,7 +9,8 @@ import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import { type Card, cardShape, checkedCard, labelLines, parseYaml, readBounded } from './card.js';
 
-export type CardFacts = Omit<Card, 'variants' | 'pinned'>;
+/** Without what belongs to the files of its variants. */
+export type CardFacts = Omit<Card, 'variants' | 'pinned' | 'calibration'>;
 
 export interface Description {
   readonly card: CardFacts;
@@ -25,6 +26,7 @@ export async function readDescription(file: string): Promise<Description> {
   const {
     variants: _,
     pinned: __,
+    calibration: ___,
     ...card
   } = checkedCard(descriptionSchema, parseYaml(await readBounded(file, limits.cardBytesMax), file), file);
   const directory = path.dirname(path.resolve(file));

@@ -5,6 +5,7 @@
  * Guarantees: at most `limits.payloadBytesMax`; what had to be left out is counted. A cost is there only if it was measured on this board,
  * of this very file.
  */
+import type { StatedCalibration } from '../core/calibration.js';
 import { limits } from '../core/limits.js';
 import type { VariantPolicy } from './choose-variant.js';
 import type { VariantRun } from './resolve.js';
@@ -45,8 +46,14 @@ function describeRun({ model, variant, by, reason, pipelines }: VariantRun, poli
     pipelines,
     ...(cost === null ? {} : { cost }),
     ...(variant.accuracy === undefined ? {} : { accuracy: variant.accuracy }),
+    ...(variant.calibration === undefined ? {} : { calibration: toldCalibration(variant.calibration) }),
     ...(changed === undefined ? {} : { changed }),
   };
+}
+
+/** Without the curve, which tells nobody anything. */
+function toldCalibration({ method, samples, calibrated_on, ece_before, ece_after }: StatedCalibration) {
+  return { method, samples, calibrated_on, ece_before, ece_after };
 }
 
 /** What the variant costs here, as tuned; null where nobody measured it. Milliseconds a capture with one thread. */

@@ -10,6 +10,7 @@ import path from 'node:path';
 import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type Model, modelRef } from '../core/model.js';
+import { type Calibrations, calibrationProblems, noCalibrations, withCalibrations } from './calibrations.js';
 import { readCard } from './card.js';
 import { noPins, type Pins, pinOf } from './pins.js';
 
@@ -20,7 +21,11 @@ export interface RegistryProblem {
 }
 
 /** Reads `<directory>/<name>/<version>/card.yaml` of all directories. Never throws for what it finds there. */
-export async function openRegistry(directories: readonly string[], pins: Pins = noPins): Promise<Registry> {
+export async function openRegistry(
+  directories: readonly string[],
+  pins: Pins = noPins,
+  calibrations: Calibrations = noCalibrations,
+): Promise<Registry> {
   const models: Model[] = [];
   const problems: RegistryProblem[] = [];
   for (const directory of directories) {
@@ -39,7 +44,8 @@ export async function openRegistry(directories: readonly string[], pins: Pins = 
       }
     }
   }
-  return new Registry(models, problems, pins);
+  const calibrated = models.map((model) => withCalibrations(model, calibrations));
+  return new Registry(calibrated, problems, pins, calibrationProblems(calibrations, models));
 }
 
 async function versionFolders(directory: string, problems: RegistryProblem[]): Promise<string[]> {
@@ -69,12 +75,20 @@ async function foldersIn(directory: string, problems: RegistryProblem[]): Promis
 export class Registry {
   readonly problems: readonly RegistryProblem[];
   readonly pins: Pins;
+  /** Why a calibration of this board is not used; one sentence each. */
+  readonly calibrationProblems: readonly string[];
   readonly #models: readonly Model[];
 
-  constructor(models: readonly Model[], problems: readonly RegistryProblem[] = [], pins: Pins = noPins) {
+  constructor(
+    models: readonly Model[],
+    problems: readonly RegistryProblem[] = [],
+    pins: Pins = noPins,
+    calibrationProblems: readonly string[] = [],
+  ) {
     this.#models = models;
     this.problems = problems;
     this.pins = pins;
+    this.calibrationProblems = calibrationProblems;
   }
 
   /** Why a pin, or the file of pins, cannot be kept; one sentence each. */

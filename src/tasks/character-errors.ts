@@ -9,7 +9,18 @@ import type { TaskMetric } from '../core/contracts.js';
 import type { Observation } from '../core/result.js';
 import type { SampleScore } from '../core/workbench.js';
 
-export const characterErrors: TaskMetric = { name: 'characters, spaces ignored', budget: 0.0025, score: (a, b) => compare(a, b, '') };
+export const characterErrors: TaskMetric = {
+  name: 'characters, spaces ignored',
+  budget: 0.0025,
+  score: (a, b) => compare(a, b, ''),
+  // A line with one wrong character is a wrong line: an operator acts on the whole of it.
+  right(truth, found) {
+    return found.map((line) => {
+      const expected = truth.filter(({ of }) => of === line.of);
+      return expected.length > 0 && compare(expected, [line], '').errors === 0;
+    });
+  },
+};
 
 export const characterErrorsWithSpaces: Omit<TaskMetric, 'budget'> = {
   name: 'characters with spaces',

@@ -1,6 +1,6 @@
 /**
  * Observations whose label is another than the reference has for the same thing (`of`), or that only one of the two answers has. Of several
- * labels for a thing the first counts, which is the likeliest.
+ * labels for a thing the first counts, which is the likeliest; each by itself is right where it is a label of that thing.
  */
 import type { TaskMetric } from '../core/contracts.js';
 import type { Observation } from '../core/result.js';
@@ -13,6 +13,9 @@ export const differentLabels: TaskMetric = {
     const answered = labels(found);
     const keys = [...new Set([...expected.keys(), ...answered.keys()])];
     return { errors: keys.filter((key) => expected.get(key) !== answered.get(key)).length, total: expected.size };
+  },
+  right(truth, found) {
+    return found.map(({ of, label }) => truth.some((expected) => expected.of === of && expected.label === label));
   },
 };
 

@@ -20,6 +20,9 @@ export const unmatchedBoxes: TaskMetric = {
   score(reference, found) {
     return unmatched(reference, found, false);
   },
+  right(truth, found) {
+    return matched(truth, found, false);
+  },
 };
 
 /** The same for things of several kinds: places with different labels never match. */
@@ -29,14 +32,18 @@ export const unmatchedLabelledBoxes: TaskMetric = {
   score(reference, found) {
     return unmatched(reference, found, true);
   },
+  right(truth, found) {
+    return matched(truth, found, true);
+  },
 };
 
 function unmatched(reference: readonly Observation[], found: readonly Observation[], labelled: boolean): SampleScore {
-  const matched = matches(reference, found, labelled);
-  return { errors: reference.length + found.length - 2 * matched, total: reference.length };
+  const pairs = matched(reference, found, labelled).filter((each) => each).length;
+  return { errors: reference.length + found.length - 2 * pairs, total: reference.length };
 }
 
-function matches(reference: readonly Observation[], found: readonly Observation[], labelled: boolean): number {
+/** Of each place found, whether it is one of the reference. */
+function matched(reference: readonly Observation[], found: readonly Observation[], labelled: boolean): boolean[] {
   const pairs: { readonly i: number; readonly j: number; readonly iou: number }[] = [];
   for (const [i, a] of reference.entries()) {
     for (const [j, b] of found.entries()) {
@@ -52,7 +59,7 @@ function matches(reference: readonly Observation[], found: readonly Observation[
     usedReference.add(i);
     usedFound.add(j);
   }
-  return usedReference.size;
+  return found.map((_, j) => usedFound.has(j));
 }
 
 function similarity(a: Observation, b: Observation): number {

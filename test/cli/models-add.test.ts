@@ -68,7 +68,7 @@ test('a model is added with one command, shown, verified, exported, added elsewh
   );
   t.match(
     added.out,
-    /Nothing that runs changes by it: name "model: face-finder" in a stage for detect-faces\.\nThe daemon reads models and pins at its start/,
+    /Nothing that runs changes by it: name "model: face-finder" in a stage for detect-faces\.\nThe daemon reads models, pins and calibrations at its start/,
   );
   t.match(added.err, /fetching model\.onnx\n.*verifying face-finder@1\.0\.0/);
   t.strictSame(board.installed(), model);

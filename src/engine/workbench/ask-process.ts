@@ -8,6 +8,11 @@ import type { Log } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { StderrTail, spawnEngine } from '../spawn.js';
 
+/** How far the process is. */
+export interface Progress {
+  readonly progress: { readonly what: string; readonly done: number; readonly of: number };
+}
+
 export interface Question {
   /** Absolute path of the module to run; it answers its first message with one. */
   readonly entry: string;
@@ -17,10 +22,15 @@ export interface Question {
   readonly what: string;
   /** More flags for Node. */
   readonly node?: readonly string[];
+  /** Gets whatever the process says before its answer, which is a message of this shape. */
+  readonly onProgress?: (progress: Progress) => void;
 }
 
 /** The answer as it came: the caller checks it. Throws INFERENCE when the process dies or takes too long. */
-export async function askProcess({ entry, request, timeoutMs, what, node = [] }: Question, log: Log): Promise<unknown> {
+export async function askProcess(
+  { entry, request, timeoutMs, what, node = [], onProgress = () => {} }: Question,
+  log: Log,
+): Promise<unknown> {
   const child = await spawnEngine(entry, log, node);
   const exited = once(child, 'exit');
   const stderr = new StderrTail(log);
@@ -28,7 +38,7 @@ export async function askProcess({ entry, request, timeoutMs, what, node = [] }:
   const overdue = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
   try {
     const answered = new Promise<unknown>((resolve, reject) => {
-      child.once('message', resolve);
+      child.on('message', (message: unknown) => (isProgress(message) ? onProgress(message) : resolve(message)));
       child.once('error', reject);
       exited.then(([code, signal]) => {
         reject(new ShoalError('INFERENCE', `${what} died (${signal ?? `code ${code}`}) ${stderr.text()}`.trim()));
@@ -41,4 +51,8 @@ export async function askProcess({ entry, request, timeoutMs, what, node = [] }:
     child.kill('SIGKILL');
     await exited;
   }
+}
+
+function isProgress(message: unknown): message is Progress {
+  return typeof message === 'object' && message !== null && 'progress' in message;
 }

@@ -6,7 +6,8 @@
  * the folder is read, and everything that is not used is named with its reason. Every sample has been decoded once.
  *
  * Beside a sample `page.png` may lie `page.png.json` or `page.json`, the observations of an earlier stage for tasks that take them,
- * and for tasks that read text `page.png.txt` or `page.txt`, what stands there, a line an observation.
+ * and for tasks that read text `page.png.txt` or `page.txt`, what stands there, a line an observation. `page.png.truth.json` or
+ * `page.truth.json` is what a perfect model would answer, for any task; an empty list is that there is nothing.
  */
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
@@ -19,12 +20,17 @@ import { canRead } from '../../core/pipeline.js';
 import { sniff } from '../../core/sniff.js';
 import { readContent } from '../content.js';
 import { decode, type Sample } from './sample.js';
-import { observationsOf, transcriptOf } from './sidecar.js';
+import { observationsOf, transcriptOf, truthOf } from './sidecar.js';
 
 export interface SampleFolder {
   readonly calibration: readonly Sample[];
   readonly heldOut: readonly Sample[];
   readonly skipped: readonly SkippedFile[];
+}
+
+export interface Samples {
+  readonly samples: readonly Sample[];
+  readonly skipped: SkippedFile[];
 }
 
 export interface SkippedFile {
@@ -34,6 +40,12 @@ export interface SkippedFile {
 
 /** Throws USAGE when the folder cannot be read or has too few samples, with what was skipped and why. */
 export async function readSampleFolder(folder: string, task: Task, onSample?: (done: number, of: number) => void): Promise<SampleFolder> {
+  const { samples, skipped } = await readSamples(folder, task, onSample);
+  return { ...divide(samples, folder, task, skipped), skipped };
+}
+
+/** All samples in the order of their hashes, which is none that anybody chose. Throws USAGE when the folder cannot be read. */
+export async function readSamples(folder: string, task: Task, onSample?: (done: number, of: number) => void): Promise<Samples> {
   const root = await realpath(folder).catch((cause: unknown) => {
     throw new ShoalError('USAGE', `the folder of samples ${folder} cannot be read: ${reasonOf(cause)}`, { cause });
   });
@@ -50,7 +62,7 @@ export async function readSampleFolder(folder: string, task: Task, onSample?: (d
     }
     onSample?.(index + 1, names.length);
   }
-  return { ...divide([...samples.values()], folder, task, skipped), skipped };
+  return { samples: [...samples.values()].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1)), skipped };
 }
 
 async function entriesOf(root: string): Promise<Dirent[]> {
@@ -63,6 +75,7 @@ async function entriesOf(root: string): Promise<Dirent[]> {
   return entries.sort((a, b) => (a.name < b.name ? -1 : 1));
 }
 
+const truthEnding = '.truth.json';
 const sidecarEnding = /\.(json|txt)$/;
 
 interface Sorted {
@@ -86,12 +99,13 @@ function sorted(entries: readonly Dirent[], task: Task): Sorted {
     return reason === null;
   });
   const all = files.map((entry) => entry.name).filter((name) => !name.startsWith('.'));
-  // Where any file is a sample, none lies beside one.
-  const isSidecar = (name: string) => task.reads !== 'file' && sidecarEnding.test(name);
+  // Where any file is a sample, nothing but a truth lies beside one.
+  const isSidecar = (name: string) => name.endsWith(truthEnding) || (task.reads !== 'file' && sidecarEnding.test(name));
   const names = all.filter((name) => !isSidecar(name));
   const stems = new Set(names.flatMap((name) => [name, stem(name)]));
   const sidecars = new Set(all.filter(isSidecar));
-  for (const name of sidecars) if (!stems.has(stem(name))) skipped.push({ name, reason: 'there is no sample of that name beside it' });
+  const isBeside = (name: string) => stems.has(name.endsWith(truthEnding) ? name.slice(0, -truthEnding.length) : stem(name));
+  for (const name of sidecars) if (!isBeside(name)) skipped.push({ name, reason: 'there is no sample of that name beside it' });
   const left = names.slice(limits.samplesMax);
   for (const name of left) skipped.push({ name, reason: `more than ${limits.samplesMax} files; ${task.name} is judged on the first ones` });
   return { names: names.slice(0, limits.samplesMax), sidecars, skipped };
@@ -119,7 +133,11 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
   const observations = task.takesEach ? await beside('json') : null;
   const each = observations === null ? null : observationsOf(observations);
   const transcript = task.name === 'read-text' ? await beside('txt') : null;
-  const truth = transcript === null ? null : transcriptOf(transcript, each);
+  const stated = await beside(truthEnding.slice(1));
+  if (stated !== null && transcript !== null) {
+    throw new ShoalError('CAPTURE_UNSUPPORTED', 'it has a transcript and a truth beside it: keep one of the two');
+  }
+  const truth = stated !== null ? truthOf(stated, each) : transcript === null ? null : transcriptOf(transcript, each);
   const sha256 = createHash('sha256').update(encoded).digest('hex');
   return { name, path: file, bytes: encoded.length, sha256, each, truth };
 }
@@ -146,7 +164,6 @@ function divide(
       `${folder} has ${samples.length} samples ${task.name} can use, at least ${least} are needed: ${limits.calibrationSamplesMin} to calibrate and ${limits.heldOutSamplesMin} others to judge${why.length === 0 ? '' : `; skipped: ${why.join('; ')}${more}`}`,
     );
   }
-  const ordered = [...samples].sort((a, b) => (a.sha256 < b.sha256 ? -1 : 1));
   const border = Math.min(limits.calibrationSamplesMax, Math.floor(samples.length / 2));
-  return { calibration: ordered.slice(0, border), heldOut: ordered.slice(border) };
+  return { calibration: samples.slice(0, border), heldOut: samples.slice(border) };
 }
