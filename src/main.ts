@@ -26,6 +26,7 @@ const commands: Record<string, () => Promise<Factory>> = {
   doctor: async () => (await import('./cli/doctor.js')).doctorCommand,
   results: async () => (await import('./cli/results.js')).resultsCommand,
   explain: async () => (await import('./cli/explain.js')).explainCommand,
+  audit: async () => (await import('./cli/audit/audit-command.js')).auditCommand,
   quarantine: async () => (await import('./cli/quarantine.js')).quarantineCommand,
 };
 

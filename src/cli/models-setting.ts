@@ -49,7 +49,7 @@ export const usualStateDir = (): string => process.env.STATE_DIRECTORY?.split(':
 
 /** Throws CONFIG_INVALID for a named configuration that is bad. */
 export async function openModelsSetting(context: ModelsPlaceContext, { config, dir, stateDir }: PlaceOptions): Promise<ModelsSetting> {
-  const loaded = config === undefined ? await usualConfig(context) : await load(config, context);
+  const loaded = await namedOrUsual(context, config);
   const settings = loaded?.settings ?? null;
   const board = fingerprintOf(readNature(), runtimeVersion());
   const state = stateDir ?? settings?.paths.state_dir ?? usualStateDir();
@@ -68,6 +68,11 @@ export async function openModelsSetting(context: ModelsPlaceContext, { config, d
     configFiles: loaded?.files.map((file) => file.path) ?? [],
     engine: engineOptions.parse(settings?.engine ?? {}),
   };
+}
+
+/** Null where none is named and the usual one is not there, or bad, which is said. Throws CONFIG_INVALID for a named one that is bad. */
+export async function namedOrUsual(context: CommandContext, config: string | undefined): Promise<Loaded | null> {
+  return config === undefined ? usualConfig(context) : load(config, context);
 }
 
 function load(file: string, context: CommandContext): Promise<Loaded> {

@@ -335,6 +335,17 @@ export const limits = {
   clockLookMs: 5_000,
   /** `getconf` and its like answer at once or never. */
   boardProbeMs: 2_000,
+  /** Hits of one audit: what a person answers in an hour or two. */
+  auditCountMax: 500,
+  /** Newest results an audit draws from: enough to be the present, few enough to page through in a second or two. */
+  auditWindowMax: 20_000,
+  /** Results read in full for each hit wanted, where many found nothing. */
+  auditReadsPerHitMax: 10,
+  /** Observations of a hit that are shown, and characters of one: what a person judges at a glance. */
+  auditShownMax: 8,
+  auditShownCharsMax: 160,
+  /** A kept audit: half a thousand hits with their lines; answers given elsewhere are smaller. */
+  auditFileBytesMax: 4 * 1024 * 1024,
   /** What a command waits for the daemon's answer. */
   daemonAnswerMs: 10_000,
   daemonAnswerBytesMax: 16 * 1024 * 1024,

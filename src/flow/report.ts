@@ -65,6 +65,9 @@ export interface Attempt {
 
 type Judgement = Pick<Look, 'verdict' | 'asked' | 'holds'>;
 
+/** Why a result is silent that holds what an event is made of. */
+export const toldInEvent = 'it is told as part of an event (report.mode: events)';
+
 const told: ReadonlySet<Outcome> = new Set(['published', 'abstained', 'late', 'failed']);
 
 export class Reporter {
@@ -179,7 +182,7 @@ export function together(reports: readonly Reported[]): Reported {
 
 /** The result is kept, and what it amounts to is told. */
 function withheld(verdict: Verdict): Verdict {
-  return verdict.outcome === 'published' ? { outcome: 'silent', reason: 'it is told as part of an event (report.mode: events)' } : verdict;
+  return verdict.outcome === 'published' ? { outcome: 'silent', reason: toldInEvent } : verdict;
 }
 
 function saying(watch: ChangeWatch, header: CaptureHeader, what: string): Pick<Look, 'asked' | 'holds'> {

@@ -6,6 +6,7 @@ import { cosineDistance } from '../../src/tasks/cosine-distance.js';
 import { differentAngles } from '../../src/tasks/different-angles.js';
 import { differentFrames } from '../../src/tasks/different-frames.js';
 import { differentLabels } from '../../src/tasks/different-labels.js';
+import { differentSegments } from '../../src/tasks/different-segments.js';
 import { overlap } from '../../src/tasks/polygon-overlap.js';
 import { unmatchedBoxes, unmatchedLabelledBoxes } from '../../src/tasks/unmatched-boxes.js';
 
@@ -124,4 +125,20 @@ test('embeddings count by how far they point from each other', async (t) => {
   t.same(cosineDistance.score([toward(1, 0)], [toward(0, 1)]), { errors: 1, total: 1 });
   t.ok(Math.abs(cosineDistance.score([toward(1, 0)], [toward(0.6, 0.8)]).errors - 0.4) < 1e-9);
   t.same(cosineDistance.score([toward(1, 0)], []), { errors: 1, total: 1 });
+});
+
+test('an observation is right by the matching of its task, each truth used once', async (t) => {
+  const place = box(0, 0, 0.2, 0.1);
+  const twice = [box(0.01, 0, 0.2, 0.1), place, box(0.6, 0, 0.2, 0.1)];
+  t.same(unmatchedBoxes.right?.([place], twice), [false, true, false], 'the better overlap is the one');
+  t.same(unmatchedLabelledBoxes.right?.([{ ...place, label: 'cat' }], [{ ...place, label: 'dog' }]), [false]);
+  t.same(unmatchedBoxes.right?.([], twice), [false, false, false], 'nothing there: nothing is right');
+  const labels = (of: number | undefined, ...names: string[]): Observation[] =>
+    names.map((label) => ({ score: 1, label, ...(of === undefined ? {} : { of }) }));
+  t.same(differentLabels.right?.(labels(undefined, 'cat'), labels(undefined, 'dog', 'cat')), [false, true], 'also the second likeliest');
+  t.same(differentLabels.right?.([...labels(0, 'cat'), ...labels(1, 'dog')], [...labels(0, 'dog'), ...labels(1, 'dog')]), [false, true]);
+  t.same(characterErrors.right?.([line('no 1', 0), line('two', 1)], [line('no1', 0), line('twa', 1), line('x', 2)]), [true, false, false]);
+  const word = (label: string, start: number): Observation => ({ score: 1, label, segment: { start_s: start, end_s: start + 1 } });
+  t.same(differentSegments.right?.([word('yes', 0)], [word('yes', 0.5), word('yes', 0.6), word('no', 0)]), [true, false, false]);
+  t.same(differentSegments.score([word('yes', 0)], [word('yes', 0.5), word('yes', 0.6)]), { errors: 1, total: 1 });
 });

@@ -36,7 +36,7 @@ export function calibrationText(told: ToldCalibration, { fit, judge }: ScoredSam
 export function curveText(calibration: Calibration): string {
   return calibration.method === 'temperature'
     ? `temperature ${Number(calibration.temperature.toPrecision(3))}`
-    : `isotonic, ${calibration.points.length} points`;
+    : `isotonic, ${calibration.points.length} ${calibration.points.length === 1 ? 'point' : 'points'}`;
 }
 
 /** Samples that took no part, with the reason. */

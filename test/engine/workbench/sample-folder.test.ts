@@ -1,7 +1,7 @@
 import { copyFileSync, linkSync, mkdirSync, readdirSync, renameSync, symlinkSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
-import { readSampleFolder } from '../../../src/engine/workbench/sample-folder.js';
+import { readSampleFolder, readSamples } from '../../../src/engine/workbench/sample-folder.js';
 import { classifyOrientation } from '../../../src/tasks/classify-orientation.js';
 import { detectSpeech } from '../../../src/tasks/detect-speech.js';
 import { detectText } from '../../../src/tasks/detect-text.js';
@@ -53,6 +53,50 @@ test('what cannot be used is named with its reason, and nothing outside the fold
     more: /a folder/,
   });
   t.equal(skipped.length, 8, 'hidden files are not spoken of');
+});
+
+test('what a perfect model would find may lie beside any sample', async (t) => {
+  const folder = await pageCrops(17);
+  const beside = (name: string, content: unknown) => writeFileSync(path.join(folder, name), JSON.stringify(content));
+  const place = { x_min: 0.1, y_min: 0.1, x_max: 0.4, y_max: 0.2 };
+  beside('s00.png.truth.json', [{ label: 'text', box: place, score: 0.3, colour: 'red' }]);
+  beside('s01.truth.json', []);
+  beside('s02.png.truth.json', { schema: 'shoal/result/1', observations: { regions: [{ score: 0.9, box: place }] } });
+  beside('s03.png.truth.json', [{ score: 1 }]);
+  beside('s04.png.truth.json', [{ box: { ...place, x_max: 7 } }]);
+  beside('gone.png.truth.json', []);
+  const { samples, skipped } = await readSamples(folder, detectText);
+  const truths = Object.fromEntries(samples.map(({ name, truth }) => [name, truth]));
+  t.same(truths['s00.png'], [{ score: 1, label: 'text', box: place }]);
+  t.same(truths['s01.png'], [], 'nothing is there, which is known');
+  t.same(truths['s02.png'], [{ score: 1, box: place }]);
+  t.equal(truths['s05.png'], null);
+  const reasons = Object.fromEntries(skipped.map(({ name, reason }) => [name, reason]));
+  t.match(reasons, {
+    's03.png': /the truth beside it: number 0 says nothing; expected a list/,
+    's04.png': /the truth beside it: expected a list of observations/,
+    'gone.png.truth.json': /no sample of that name/,
+  });
+  writeFileSync(path.join(folder, 's05.png.txt'), 'one line');
+  beside('s05.png.truth.json', [{ text: 'one line' }]);
+  const read = await readSamples(folder, readText);
+  t.match(read.skipped.find(({ name }) => name === 's05.png')?.reason, /a transcript and a truth/);
+  beside('s06.png.json', [{ box: place }, { box: place }]);
+  beside('s06.png.truth.json', [{ label: '0' }, { label: '180' }]);
+  beside('s07.png.json', [{ box: place }]);
+  beside('s07.png.truth.json', [{ label: '0', of: 1 }]);
+  const turned = await readSamples(folder, classifyOrientation);
+  t.match(turned.samples.find(({ name }) => name === 's06.png')?.truth, [
+    { label: '0', of: 0 },
+    { label: '180', of: 1 },
+  ]);
+  t.match(turned.skipped.find(({ name }) => name === 's07.png')?.reason, /about place 1 of 1/);
+  const files = freshFolder('files');
+  writeFileSync(path.join(files, 'a.json'), '{}');
+  writeFileSync(path.join(files, 'a.json.truth.json'), '[{"label": "json"}]');
+  const identified = await readSamples(files, identifyFile);
+  t.match(identified.samples, [{ name: 'a.json', truth: [{ label: 'json' }] }]);
+  t.equal(identified.samples.length, 1);
 });
 
 test('for a task that reads files any file is a sample, and none lies beside one', async (t) => {
