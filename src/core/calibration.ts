@@ -123,8 +123,12 @@ export interface Block {
 
 /** The rising step function nearest to right (1) and wrong (0) by least squares: its steps, ascending. Equal scores are one step. */
 export function poolAdjacentViolators(all: readonly Scored[]): Block[] {
+  return ascending(byValue(all));
+}
+
+function ascending(all: readonly Block[]): Block[] {
   const blocks: Block[] = [];
-  for (let last of byValue(all)) {
+  for (let last of all) {
     for (let before = blocks.at(-1); before !== undefined && before.value >= last.value; before = blocks.at(-1)) {
       blocks.pop();
       last = pooled(before, last);
@@ -145,7 +149,10 @@ function byValue(all: readonly Scored[]): Block[] {
   return blocks.sort((a, b) => a.score - b.score);
 }
 
-/** Steps of fewer members than tell anything are pooled with the next, which also bounds the points. */
+/**
+ * Steps of fewer members than tell anything are pooled with the next, which also bounds the points. None claims 0 or 1: of n that are all right
+ * the next one is right with (n + 1) / (n + 2), by Laplace's rule of succession.
+ */
 export function fitIsotonic(all: readonly Scored[]): Calibration {
   const least = Math.max(limits.calibrationBlockMin, Math.ceil(all.length / limits.calibrationPointsMax));
   const blocks: Block[] = [];
@@ -156,7 +163,8 @@ export function fitIsotonic(all: readonly Scored[]): Calibration {
   }
   const [last, before] = [blocks.at(-1), blocks.at(-2)];
   if (last !== undefined && before !== undefined && last.count < least) blocks.splice(-2, 2, pooled(before, last));
-  return { method: 'isotonic', points: blocks.map(({ score, value }) => [decimals(score), decimals(value)] as const) };
+  const cautious = ascending(blocks.map((block) => ({ ...block, value: (block.value * block.count + 1) / (block.count + 2) })));
+  return { method: 'isotonic', points: cautious.map(({ score, value }) => [decimals(score), decimals(value)] as const) };
 }
 
 /**

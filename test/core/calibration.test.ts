@@ -56,7 +56,8 @@ test('a fit does not hang on the order of the observations, and stays within its
     fc.property(mixed, fc.constantFrom('temperature' as const, 'isotonic' as const), (all, method) => {
       const fit = fitCalibration(all, method);
       t.strictSame(fitCalibration([...all].reverse(), method), fit);
-      if (fit.method === 'isotonic') return fit.points.length <= limits.calibrationPointsMax;
+      if (fit.method === 'isotonic')
+        return fit.points.length <= limits.calibrationPointsMax && fit.points.every(([, value]) => value > 0 && value < 1);
       return fit.temperature >= limits.calibrationTemperatureMin && fit.temperature <= limits.calibrationTemperatureMax;
     }),
     { numRuns: 200 },

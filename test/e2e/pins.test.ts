@@ -69,10 +69,17 @@ test('a daemon takes an added model and a pin at its next start, and a pin that 
     join(board.state, 'pins.json'),
     JSON.stringify({ schema: 'shoal/pins/1', models: { 'blazeface-back': { version: '9.9.9' } } }),
   );
+  const other = { method: 'temperature', temperature: 2, samples: 200, calibrated_on: 'x', ece_before: 0.2, ece_after: 0.1 };
+  const models = { 'blazeface-back@1.2.0': { fp32: { sha256: '0'.repeat(64), calibration: other } } };
+  writeFileSync(join(board.state, 'calibrations.json'), JSON.stringify({ schema: 'shoal/calibrations/1', models }));
   const broken = async (daemon: DaemonProcess) => {
-    const reasons = [/blazeface-back@9\.9\.9 is pinned, and not installed: blazeface-back@1\.3\.0 runs/];
+    const reasons = [
+      /blazeface-back@9\.9\.9 is pinned, and not installed: blazeface-back@1\.3\.0 runs/,
+      /blazeface-back@1\.2\.0, variant fp32, is another file than the one that was calibrated/,
+    ];
     t.match(await daemon.json('/readyz'), { ready: true, reasons });
   };
   t.equal(await ran(broken), 'blazeface-back@1.3.0', 'a pin that cannot be kept keeps nothing from running');
   t.match(readFileSync(scratch.log, 'utf8'), /a pin is not kept: blazeface-back@9\.9\.9/);
+  t.match(readFileSync(scratch.log, 'utf8'), /a calibration is not used: blazeface-back@1\.2\.0, variant fp32/);
 });

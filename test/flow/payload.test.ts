@@ -115,9 +115,10 @@ test('what decided travels with a full trace, in a summary only that something w
     state: 'ran',
     ...spent,
     left_out: { too_small: 2 },
+    calibrated: true,
     when: decision,
     accept: { text: 'score >= 0.8', of: 2, accepted: 1, unanswered: 1, worst: { score: 0.33333333, text: 'X' } },
-    escalated: { model: 'ppocr-rec@4.0.0', variant: 'fp32', state: 'ran', ...spent },
+    escalated: { model: 'ppocr-rec@4.0.0', variant: 'fp32', state: 'ran', ...spent, calibrated: true },
     stop: { ...decision, reason: 'enough' },
     alternative: { model: 'ppocr-rec@4.0.0', variant: 'fp32', usual_ms: 12.34 },
   } as const;
@@ -136,7 +137,7 @@ test('what decided travels with a full trace, in a summary only that something w
     };
   };
   t.strictSame(body('summary').trace.stages, [
-    { stage: 'lines', model: 'ppocr-rec@4.0.0', variant: 'int8', ms: 46, found: 1, escalated: 1 },
+    { stage: 'lines', model: 'ppocr-rec@4.0.0', variant: 'int8', ms: 46, found: 1, calibrated: true, escalated: 1 },
   ]);
   const full = body('full');
   t.match(full.trace.stages, [
@@ -145,7 +146,8 @@ test('what decided travels with a full trace, in a summary only that something w
       when: { holds: true, saw: [{ best: { score: 0.1235 } }] },
       accept: { worst: { score: 0.3333 } },
       escalated: 1,
-      escalation: { variant: 'fp32', ms: 23 },
+      calibrated: true,
+      escalation: { variant: 'fp32', ms: 23, calibrated: true },
       stop: { reason: 'enough' },
       alternative: { usual_ms: 12.34 },
     },

@@ -321,6 +321,19 @@ test('the models message is what its schema says, names cost and accuracy where 
   const golden = 'test/registry/golden/models-1.json';
   if (process.env.UPDATE_GOLDEN) writeFileSync(golden, `${JSON.stringify(message, null, 1)}\n`);
   t.strictSame(message, JSON.parse(readFileSync(golden, 'utf8')));
+  const calibration = {
+    method: 'temperature',
+    temperature: 2,
+    samples: 200,
+    calibrated_on: 'a test',
+    ece_before: 0.2,
+    ece_after: 0.1,
+  } as const;
+  const run = runOf('int8');
+  const calibrated = modelsMessage({ ...facts, runs: [{ ...run, variant: { ...run.variant, calibration } }] });
+  t.ok(valid(calibrated), ajv.errorsText(valid.errors));
+  const { temperature: _, ...told } = calibration;
+  t.strictSame((calibrated.models as { calibration?: object }[])[0]?.calibration, told);
   const bare = modelsMessage({ ...facts, policy: policyOf({ tuning: { state: 'none', reason: 'never' } }), runs: [runOf('fp32')] });
   t.ok(valid(bare), ajv.errorsText(valid.errors));
   t.match(bare, { tuned: 'none' });
