@@ -1,7 +1,8 @@
 /** Calibrations of a board: they count for the very file they were fitted on, before those of the card; what does not fit is said. */
 import { mkdirSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
-import { test } from 'tap';
+import { type Test, test } from 'tap';
+import { stringify } from 'yaml';
 import type { StatedCalibration } from '../../src/core/calibration.js';
 import type { Model } from '../../src/core/model.js';
 import {
@@ -13,6 +14,7 @@ import {
   tellCalibrations,
   withCalibrations,
 } from '../../src/registry/calibrations.js';
+import { readCard } from '../../src/registry/card.js';
 import { testSurroundings } from '../support/surroundings.js';
 
 const calibration = (temperature: number): StatedCalibration => ({
@@ -95,4 +97,60 @@ test('one that is not used shows in readiness', async (t) => {
     ['calibrations', 'degraded', 'it is another file'],
   ]);
   t.match(lines, [{ level: 'warn', message: 'a calibration is not used: it is another file' }]);
+});
+
+/** Reads a card with `change` in it and `ofVariant` in its only variant. */
+function readWith(t: Test, change: object, ofVariant: object = {}) {
+  const folder = path.join(t.testdir(), 'things', '1.0.0');
+  mkdirSync(folder, { recursive: true });
+  const tensor = { dtype: 'float32', shape: [1] };
+  const card = {
+    name: 'things',
+    version: '1.0.0',
+    task: 'find-things',
+    title: 'Things',
+    licence: 'MIT',
+    source: { upstream: 'https://example.com/things' },
+    variants: {
+      fp32: { file: 'a.onnx', sha256: sha('a'), bytes: 1 },
+      int8: { file: 'b.onnx', sha256: sha('b'), bytes: 1, ...ofVariant },
+    },
+    inputs: [{ name: 'x', ...tensor }],
+    outputs: [{ name: 'y', ...tensor }],
+    ...change,
+  };
+  writeFileSync(path.join(folder, 'card.yaml'), stringify(card));
+  return readCard(folder);
+}
+
+test('a card states how the scores of a model are calibrated, and otherwise for a variant of its own', async (t) => {
+  const { temperature: _, ...evidence } = { temperature: 0, ...calibration(2) };
+  const points = [
+    [0.2, 0.1],
+    [0.9, 0.8],
+  ];
+  const own = { ...evidence, method: 'isotonic', points };
+  const { model: read } = await readWith(t, { calibration: calibration(2) }, { calibration: own });
+  t.match(read.variants[0]?.calibration, calibration(2));
+  t.match(read.variants[1]?.calibration, { method: 'isotonic', points });
+  t.notOk((await readWith(t, {})).model.variants[0]?.calibration);
+  const turning = [
+    [0.2, 0.5],
+    [0.6, 0.4],
+  ];
+  const bad: [object, RegExp][] = [
+    [{ ...calibration(2), ece_after: 0.2 }, /calibration\.ece_after: ece_after must be below ece_before: .* no better is none/],
+    [{ ...calibration(2), method: 'platt' }, /calibration\.method/],
+    [calibration(0), /calibration\.temperature/],
+    [{ ...own, points: turning }, /calibration\.points: must ascend in both numbers/],
+    [{ ...own, points: [[0.2, 1.5]] }, /calibration\.points\.0\.1/],
+    [{ ...own, points: [] }, /calibration\.points/],
+    [{ ...calibration(2), calibrated_on: '' }, /calibration\.calibrated_on/],
+    [{ ...calibration(2), samples: undefined }, /calibration\.samples/],
+    [{ ...calibration(2), points }, /calibration: .*points/],
+  ];
+  for (const [given, reason] of bad) {
+    await t.rejects(readWith(t, { calibration: given }), { code: 'MODEL_INVALID', message: reason });
+    await t.rejects(readWith(t, {}, { calibration: given }), { code: 'MODEL_INVALID', message: /variants\.int8\.calibration/ });
+  }
 });

@@ -9,15 +9,6 @@ import { verifyModel } from '../../src/registry/verify.js';
 
 import { accuracy, card, cost, put, variantWith, weights } from '../support/cards.js';
 
-const calibration = {
-  method: 'temperature',
-  temperature: 2,
-  samples: 200,
-  calibrated_on: 'held-out things',
-  ece_before: 0.2,
-  ece_after: 0.1,
-};
-const isotonic = { ...calibration, method: 'isotonic', temperature: undefined };
 const folderOf = (t: Test) => t.testdir();
 const names = (registry: Registry) => registry.list().map((model) => `${model.name}@${model.version}`);
 
@@ -57,23 +48,6 @@ test('a variant may have tensors of its own and states what it loses; the others
   t.strictSame(seen, ['float32', 'uint8'], 'the task is asked about both kinds of tensors');
 });
 
-test('a model states how its scores are calibrated, and a variant otherwise for its own', async (t) => {
-  const { fp32 } = card('a', '1.0.0').variants as { fp32: object };
-  const own = {
-    ...isotonic,
-    points: [
-      [0.2, 0.1],
-      [0.9, 0.8],
-    ],
-  };
-  const { model } = await readCard(
-    await put(folderOf(t), 'a', '1.0.0', { calibration, variants: { fp32, int8: { ...fp32, calibration: own } } }),
-  );
-  t.match(model.variants[0]?.calibration, calibration);
-  t.match(model.variants[1]?.calibration, { method: 'isotonic', points: own.points });
-  t.notOk((await readCard(await put(folderOf(t), 'b', '1.0.0'))).model.variants[0]?.calibration);
-});
-
 test('of the accuracies on several machines the one nearest to its budget speaks for the variant', async (t) => {
   const { fp32 } = card('a', '1.0.0').variants as { fp32: object };
   const read = async (entries: object) => {
@@ -108,24 +82,6 @@ test('broken cards are reported with path and reason and hide no other', async (
     ['none-told', variantWith({ accuracy: [] }), /accuracy/],
     ['hearsay', variantWith({ accuracy: { ...accuracy, measured_by: undefined } }), /accuracy\.0\.measured_by/],
     ['no-machine', variantWith({ cost: [{ ...cost, machine: '' }] }), /cost\.0\.machine/],
-    ['worse', variantWith({ calibration: { ...calibration, ece_after: 0.2 } }), /fp32\.calibration\.ece_after: .*no better is none/],
-    ['no-method', variantWith({ calibration: { ...calibration, method: 'platt' } }), /fp32\.calibration\.method/],
-    ['too-cold', { calibration: { ...calibration, temperature: 0 } }, /calibration\.temperature/],
-    [
-      'turning',
-      {
-        calibration: {
-          ...isotonic,
-          points: [
-            [0.2, 0.5],
-            [0.6, 0.4],
-          ],
-        },
-      },
-      /calibration\.points: must ascend in both/,
-    ],
-    ['unsaid', { calibration: { ...calibration, calibrated_on: '' } }, /calibration\.calibrated_on/],
-    ['beyond', { calibration: { ...isotonic, points: [[0.2, 1.5]] } }, /calibration\.points\.0\.1/],
     ['recipe-climbs', variantWith({ recipe: '../r.json' }), /inside the folder/],
     ['no-labels', { labels: 'labels.txt' }, /cannot read .*labels\.txt/],
     ['two-wrong', { title: 7, inputs: [] }, /title.*inputs/],

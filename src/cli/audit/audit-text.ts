@@ -78,7 +78,7 @@ function thresholdText({ threshold, precision }: AuditReport, wanted: number): s
     const all = threshold.of === precision.of ? 'every score told here' : `a best score of ${threshold.score} and above`;
     return `For ${goal} precision: ${all}; ${threshold.right} of ${threshold.of} are right, which shows ${percent(threshold.low)} or more.`;
   }
-  return `For ${goal} precision the answers name no score: from none on does the whole interval lie there. ${leastRight(wanted)} right ones without a wrong one would be the least.`;
+  return `The answers show ${goal} precision from no score on: the lower end of the interval stays below. It takes at least ${leastRight(wanted)} right ones without a wrong one.`;
 }
 
 /** Scores of two kinds in one table say little. */

@@ -7,7 +7,7 @@
  *
  * Beside a sample `page.png` may lie `page.png.json` or `page.json`, the observations of an earlier stage for tasks that take them,
  * and for tasks that read text `page.png.txt` or `page.txt`, what stands there, a line an observation. `page.png.truth.json` or
- * `page.truth.json` is what a perfect model would answer, for any task; an empty list is that there is nothing.
+ * `page.truth.json` is what a perfect model would answer, for tasks whose answers are right or wrong; an empty list is that there is nothing.
  */
 import { createHash } from 'node:crypto';
 import type { Dirent } from 'node:fs';
@@ -134,6 +134,9 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
   const each = observations === null ? null : observationsOf(observations);
   const transcript = task.name === 'read-text' ? await beside('txt') : null;
   const stated = await beside(truthEnding.slice(1));
+  if (stated !== null && task.metric.right === undefined) {
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `a truth beside it, and what ${task.name} answers cannot be right or wrong`);
+  }
   if (stated !== null && transcript !== null) {
     throw new ShoalError('CAPTURE_UNSUPPORTED', 'it has a transcript and a truth beside it: keep one of the two');
   }

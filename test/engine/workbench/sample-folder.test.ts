@@ -91,6 +91,10 @@ test('what a perfect model would find may lie beside any sample', async (t) => {
     { label: '180', of: 1 },
   ]);
   t.match(turned.skipped.find(({ name }) => name === 's07.png')?.reason, /about place 1 of 1/);
+  const sounds = freshFolder('sounds');
+  copyFileSync('samples/announcement.wav', path.join(sounds, 'a.wav'));
+  writeFileSync(path.join(sounds, 'a.wav.truth.json'), '[]');
+  t.match((await readSamples(sounds, detectSpeech)).skipped, [{ reason: /what detect-speech answers cannot be right or wrong/ }]);
   const files = freshFolder('files');
   writeFileSync(path.join(files, 'a.json'), '{}');
   writeFileSync(path.join(files, 'a.json.truth.json'), '[{"label": "json"}]');
