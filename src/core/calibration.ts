@@ -38,7 +38,7 @@ export interface Scored {
   readonly right: boolean;
 }
 
-/** Tasks tell four decimals: 1 stands for all from here on, and has no logit. */
+/** Scores are told to four decimals: 1 stands for all from here on, and has no logit. */
 const surest = 0.99995;
 
 /** `score` and the answer: 0..1. */

@@ -1,5 +1,5 @@
 /**
- * Bounds of what happens to model files: reading, importing, compiling and comparing them. Part of `limits`, which everybody asks.
+ * Bounds of what happens to model files: reading, importing, compiling, calibrating and comparing them. Part of `limits`, which everybody asks.
  */
 export const compileLimits = {
   /** An ONNX file that is read for inspection or compiling (bytes): small models are the point. */
@@ -49,6 +49,22 @@ export const compileLimits = {
   importTensorsMax: 100_000,
   /** Models within models, as transfer learning makes them: two or three. */
   importDepthMax: 8,
+
+  /** A file of calibrations: at most two kilobytes a variant. */
+  calibrationsBytesMax: 4 * 1024 * 1024,
+  /** Points of an isotonic calibration: more steps than scores can be told apart by. */
+  calibrationPointsMax: 32,
+  /** Members of a step below which its share of right ones tells nothing. */
+  calibrationBlockMin: 10,
+  /** Beyond these a temperature says that scores mean nothing, or everything. */
+  calibrationTemperatureMin: 0.05,
+  calibrationTemperatureMax: 20,
+  /** Bins of the calibration error, as the papers have it. */
+  calibrationBins: 15,
+  /** Observations known to be right or wrong in either half, the one to fit and the one to judge: fewer would be chance. */
+  calibrationScoresMin: 50,
+  /** From the fork of the process that looks at the samples of a calibration to its answer: thousands of samples on a slow board. */
+  calibrateMs: 60 * 60_000,
 
   /** Samples of a folder that are used to calibrate and to judge a variant: ranges and rates have settled long before. */
   samplesMax: 4096,

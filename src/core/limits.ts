@@ -167,22 +167,6 @@ export const limits = {
   /** For how long (ms) it must be well before they go back, step by step. */
   boardCalmMs: 5_000,
 
-  /** A file of calibrations: at most two kilobytes a variant. */
-  calibrationsBytesMax: 4 * 1024 * 1024,
-  /** Points of an isotonic calibration: more steps than scores can be told apart by. */
-  calibrationPointsMax: 32,
-  /** Members of a step below which its share of right ones tells nothing. */
-  calibrationBlockMin: 10,
-  /** Beyond these a temperature says that scores mean nothing, or everything. */
-  calibrationTemperatureMin: 0.05,
-  calibrationTemperatureMax: 20,
-  /** Bins of the calibration error, as the papers have it. */
-  calibrationBins: 15,
-  /** Observations known to be right or wrong in either half, the one to fit and the one to judge: fewer would be chance. */
-  calibrationScoresMin: 50,
-  /** From the fork of the process that looks at the samples of a calibration to its answer: thousands of samples on a slow board. */
-  calibrateMs: 60 * 60_000,
-
   /** Claimed and unsettled captures per input: bounds the suspects after a crash. */
   claimsPerInputMax: 64,
   /** Solo engine crashes until a capture is quarantined (law 5). */

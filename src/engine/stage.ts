@@ -134,10 +134,8 @@ function checked(stage: StageSpec, found: readonly Observation[]): readonly Obse
   return kept;
 }
 
-/** To four decimals, as tasks give theirs. */
 function withScore(observation: Observation, calibration: Calibration | undefined): Observation {
-  if (calibration === undefined) return observation;
-  return { ...observation, score: Math.round(calibrated(calibration, observation.score) * 1e4) / 1e4 };
+  return calibration === undefined ? observation : { ...observation, score: calibrated(calibration, observation.score) };
 }
 
 function clipText(observation: Observation): Observation {

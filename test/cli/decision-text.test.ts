@@ -26,6 +26,10 @@ test('a second look says how many of how many, to what, and what it cost', (t) =
     'accept "score >= 0.8" holds for 3 of 5 (worst score 0.41 "DOK"; 1 without an answer).',
     'escalated: 2 of 5 to ppocr-rec@4.0.0, variant fp32, in 23.0 ms over 2 model runs.',
   ]);
+  t.match(decisionLines(stage({ accept, escalated: { ...escalated, calibrated: true } })), [
+    /./,
+    /over 2 model runs, with calibrated scores\.$/,
+  ]);
   t.match(decisionLines(stage({ accept, escalated: { ...escalated, state: 'failed' } })), [/./, /fp32, which failed\.$/]);
   t.match(decisionLines(stage({ accept, escalated: { ...escalated, state: 'skipped: shared with b' } })), [/./, /fp32: shared with b\.$/]);
   const alternative = { model: 'ppocr-rec@4.0.0', variant: 'fp32', usual_ms: 40 };

@@ -5,6 +5,10 @@ import { spawn } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { type Test, test } from 'tap';
+import { auditCommand } from '../../src/cli/audit/audit-command.js';
+import { standardDefaults } from '../../src/cli/command-context.js';
+import { runProgram } from '../../src/cli/program.js';
+import { parts } from '../../src/parts.js';
 import { DaemonProcess, Scratch } from '../support/daemon-process.js';
 import { lineCrops } from '../support/samples.js';
 import { until } from '../support/until.js';
@@ -81,21 +85,29 @@ async function audited(t: Test) {
     () => existsSync(join(scratch.inbox, 'done')) && readdirSync(join(scratch.inbox, 'done')).length === hits,
   );
   const where = ['--config', scratch.config, '--socket', scratch.socket];
-  const audit = (...args: string[]) => run(resolve('bin/shoal'), ['audit', ...args, ...where], scratch);
+  const shoal = (...args: string[]) => run(resolve('bin/shoal'), ['audit', ...args, ...where], scratch);
+  // The same command in this process, which is not a second in starting.
+  const audit = async (...args: string[]): Promise<Ended> => {
+    const text = { out: '', err: '' };
+    const stdout = { write: (piece: string) => (text.out += piece) };
+    const stderr = { write: (piece: string) => (text.err += piece) };
+    const context = { parts, defaults: standardDefaults, version: '0.1.0', stdout, stderr };
+    return { code: await runProgram(['audit', ...args, ...where], [auditCommand], context), ...text };
+  };
   const list = async (...args: string[]) => JSON.parse((await audit(...args, '--list', '--json')).out) as Listed;
   const typed = (answers: string[], ...args: string[]) => {
     const left = [...answers];
     const command = [resolve('bin/shoal'), 'audit', ...args, ...where].join(' ');
     return run('script', ['-qec', command, '/dev/null'], scratch, (shown) => (shown.includes('[q]uit') ? (left.shift() ?? '\x04') : null));
   };
-  return { scratch, daemon, audit, list, typed };
+  return { scratch, daemon, shoal, audit, list, typed };
 }
 
 test('what a pipeline told is drawn, judged elsewhere and at a terminal, and the precision is said', async (t) => {
-  const { scratch, daemon, audit, list, typed } = await audited(t);
+  const { scratch, daemon, shoal, audit, list, typed } = await audited(t);
   const kept = join(scratch.dir, 'state', 'audits');
 
-  t.match(await audit('ways'), { code: 2, err: /stdin is no terminal\. Print the hits with --list, then name a file of answers/ });
+  t.match(await shoal('ways'), { code: 2, err: /stdin is no terminal\. Print the hits with --list, then name a file of answers/ });
   t.match(await audit('ways', '--answers', 'x.csv'), { code: 2, err: /no hits of ways are drawn yet/ });
   t.match(await audit('wys', '--list'), { code: 2, err: /no pipeline "wys".*did you mean ways\?/ });
   t.match(await audit('none', '--list'), { code: 2, err: /none has told nothing that is still stored/ });
@@ -125,7 +137,7 @@ test('what a pipeline told is drawn, judged elsewhere and at a terminal, and the
   answer(['']);
   t.match(await audit('ways', '--answers', file), { code: 2, err: /has no answers/ });
   answer([`${first?.id},no`, `${second?.id},skip`, ...all.sample.slice(3).map(({ id }) => `${id},YES`)]);
-  const report = await audit('ways', '--answers', file, '--precision', '60');
+  const report = await shoal('ways', '--answers', file, '--precision', '60');
   t.equal(report.code, 0, report.err);
   t.match(report.out, /ways: 9 of 10 hits are right: precision 90 %, 95 % interval 59\.6 \.\. 98\.2 %\./);
   t.match(report.out, /12 hits drawn from 12 results told since .*; 1 skipped, 1 not answered yet\./);

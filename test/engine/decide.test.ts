@@ -18,6 +18,14 @@ import { testTasks } from '../support/engine-tasks.js';
 const weak = additionModel('weak');
 const strong = additionModel('strong');
 const toStrong = { model: modelRef(strong), variant: 'fp32' };
+const [plain] = additionModel('unsure').variants;
+const points = [
+  [0.5, 0.2],
+  [0.9, 0.6],
+] as const;
+const stated = { method: 'isotonic', points, samples: 100, calibrated_on: 'a test', ece_before: 0.3, ece_after: 0.1 } as const;
+/** Surer than it is right, and calibrated. */
+const unsure = additionModel('unsure', { variants: plain === undefined ? [] : [{ ...plain, calibration: stated }] });
 const ran: string[] = [];
 
 /** Answers each thing it is given with a score from its options, `weak` or `strong` as the model is called; null is no answer. */
@@ -44,7 +52,7 @@ function run(...pipelines: readonly PipelineSpec[]) {
   ran.length = 0;
   const tools = {
     tasks: new Map([...testTasks, guess].map((task) => [task.name, task])),
-    sessions: new Sessions({ models: [weak, strong, additionModel()], threads: 1, arena: false, maxMemoryBytes: 2 ** 30 }),
+    sessions: new Sessions({ models: [weak, strong, unsure, additionModel()], threads: 1, arena: false, maxMemoryBytes: 2 ** 30 }),
     costs: new Costs(),
     pipelines: new Map(pipelines.map((each) => [each.name, each])),
   };
@@ -103,6 +111,31 @@ test('only the things that are not accepted are looked at again, and their answe
     accept: { text: 'score >= 0.8', of: 5, accepted: 2, unanswered: 1, worst: { score: 0.3, label: '1 by weak' } },
     escalated: { model: 'strong@1', variant: 'fp32', state: 'ran', inputs: 3, found: 2 },
   });
+});
+
+test('conditions see calibrated scores, each answer by the variant it is from', async (t) => {
+  const options = { unsure: [0.95, 0.7, 0.5], strong: [0.5, 0.5, 0.5] };
+  const escalating = { model: modelRef(unsure), each: 'found', accept: 'score >= 0.6', escalate: toStrong };
+  const gate = { ...find('more', 1), when: 'guesses.exists(g, g.score >= 0.9)' };
+  const answer = await run(pipeline('p', [find('found', 3), guessing(options, escalating), gate]));
+  const [found] = answer.pipelines;
+  t.same(ran, ['unsure on 0 1 2', 'strong on 1 2'], '0.7 is 0.4 calibrated');
+  t.same(
+    found?.observations.guesses?.map(({ score }) => score),
+    [0.6, 0.5, 0.5],
+    'level after the last point; the second look is of another model, and as that gives it',
+  );
+  t.match(found?.stages[1], { calibrated: true, accept: { accepted: 1, worst: { score: 0.2 } }, escalated: { model: 'strong@1' } });
+  t.notOk(found?.stages[1]?.escalated?.calibrated);
+  t.match(found?.stages[2], { state: 'skipped: when is false', when: { saw: [{ best: { score: 0.6 } }] } });
+  t.notOk(found?.stages[0]?.calibrated);
+  t.doesNotThrow(() => readReply({ type: 'answer', seq: 1, answer, rssBytes: 1 }), 'the core takes such a trace');
+
+  const toUnsure = { model: modelRef(unsure), variant: 'fp32' };
+  const second = guessing({ weak: [0.5], unsure: [0.9] }, { accept: 'score >= 0.8', escalate: toUnsure });
+  const [other] = (await run(pipeline('p', [second]))).pipelines;
+  t.match(other, { observations: { guesses: [{ score: 0.6 }] }, stages: [{ escalated: { calibrated: true } }] });
+  t.notOk(other?.stages[0]?.calibrated);
 });
 
 test('a stage over the whole capture is run again when any answer is not accepted, and not when nothing was found', async (t) => {

@@ -105,7 +105,9 @@ function checkOptions({ list, new: anew, answers }: AuditOptions, asks: boolean)
 
 function tellKept({ stderr }: CommandContext, { drawn_at, sample, answers }: Audit): void {
   const done = sample.filter(({ id }) => answers[id] !== undefined).length;
-  stderr.write(`shoal: goes on with the ${sample.length} hits drawn at ${drawn_at}, ${done} of them answered; --new draws others\n`);
+  stderr.write(
+    `shoal: goes on with the ${sample.length} hits drawn at ${drawn_at}, ${done} of them answered; --new draws others, by --count, --since and --seed\n`,
+  );
 }
 
 async function draw(context: CommandContext, pipeline: string, { input, count, since, seed, socket }: AuditOptions): Promise<Audit> {
