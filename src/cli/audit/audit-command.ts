@@ -7,7 +7,7 @@
 import { randomInt } from 'node:crypto';
 import { statSync } from 'node:fs';
 import path from 'node:path';
-import { Command, InvalidArgumentError } from 'commander';
+import { Command, InvalidArgumentError, Option } from 'commander';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { idPattern } from '../../core/id.js';
 import { limits } from '../../core/limits.js';
@@ -61,7 +61,9 @@ export function auditCommand(context: CommandContext): Command {
     .option('-n, --count <hits>', `how many are drawn, 1..${limits.auditCountMax}`, count, 100)
     .option('--since <time>', 'nothing older: 90m, 24h, 7d, or a date', since)
     .option('--seed <number>', 'draws the same hits from the same results', wholeNumber)
-    .option('--precision <percent>', 'name the score from which on this precision is shown', percent, 0.95)
+    .addOption(
+      new Option('--precision <percent>', 'name the score from which on this precision is shown').argParser(percent).default(0.95, '95'),
+    )
     .option('--new', 'draw another sample; the kept one and its answers are given up')
     .option('--list', 'print the hits and ask nothing')
     .option('--answers <file>', 'take answers from a file instead of the terminal')
