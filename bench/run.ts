@@ -10,6 +10,7 @@ import type { Benchmark, Figure } from './figure.js';
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   accuracy: async () => (await import('./accuracy.js')).accuracy,
   calibration: async () => (await import('./calibration.js')).calibration,
+  batching: async () => (await import('./batching.js')).batching,
   cascade: async () => (await import('./cascade.js')).cascade,
   compile: async () => (await import('./compile.js')).compile,
   'core-time': async () => (await import('./core-time.js')).coreTime,
