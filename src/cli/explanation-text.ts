@@ -89,10 +89,10 @@ function ranText(explanation: Pick<Explanation, 'pipeline'>, trace: Partial<Trac
   ];
 }
 
-function degradedText({ steps = [], of, why }: Partial<Degradation>): string[] {
-  return [
-    `It ran in a cheaper way, by ${steps.length} of its ${of ?? '?'} degrade steps (${steps.join('; ')}): ${why ?? 'nobody says why'}.`,
-  ];
+function degradedText({ steps = [], of, why, instead_of }: Partial<Degradation>): string[] {
+  const because = why ?? 'nobody says why';
+  if (instead_of !== undefined) return [`It looked instead of pipeline ${instead_of}, whose last degrade step it is: ${because}.`];
+  return [`It ran in a cheaper way, by ${steps.length} of its ${of ?? '?'} degrade steps (${steps.join('; ')}): ${because}.`];
 }
 
 function indented(line: string): string {

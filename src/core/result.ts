@@ -156,6 +156,8 @@ export interface Degradation {
   /** How many steps there are. */
   of: number;
   why: string;
+  /** The pipeline whose steps these are, where this one runs instead of it. */
+  instead_of?: string;
 }
 
 export interface Trace {

@@ -59,10 +59,11 @@ export class JobPlanner {
       if (spec.budgetMs !== null && waitedMs >= spec.budgetMs) {
         const reason = `waited ${Math.round(waitedMs)} ms for an engine, its budget_ms is ${spec.budgetMs}; nothing was run`;
         notAsked.push({ spec, outcome: 'late', reason });
-      } else if (standIn === undefined) asked.push({ spec: atLevel(spec, level), measuredFor: spec.name, level, ...degraded });
-      else {
+      } else if (standIn === undefined) {
+        asked.push({ spec: atLevel(spec, level), measuredFor: spec.name, level, ...(degraded === undefined ? {} : { degraded }) });
+      } else {
         notAsked.push({ spec, outcome: 'dropped', reason: `${standIn.name} looks at it instead: ${why}` });
-        if (!asked.some((other) => other.spec === standIn)) asked.push({ spec: standIn, measuredFor: spec.name, level, ...degraded });
+        if (!asked.some((other) => other.spec === standIn)) asked.push(standingIn(standIn, spec, level, degraded));
       }
     }
     return { asked, notAsked };
@@ -72,7 +73,7 @@ export class JobPlanner {
     const nowMs = this.#surroundings.clock.monoMs();
     for (const { spec, measuredFor, level } of asked) {
       const answer = pipelines.find(({ pipeline }) => pipeline === spec.name);
-      // One that failed or ended late did not do all its work.
+      // What failed did not do its work. What was late has done enough of it to be too dear.
       if (answer === undefined || answer.state === 'failed') continue;
       const ms = answer.stages.reduce((sum, stage) => sum + spentMs(stage), decodeMs);
       this.#budgets.get(measuredFor)?.measured(level, ms, nowMs);
@@ -94,7 +95,7 @@ export class JobPlanner {
     const fields = { pipeline: spec.name, level, of: spec.cheaper?.length ?? 0, steps };
     if (level === 0) this.#surroundings.log.info(fields, 'a pipeline runs as configured again');
     else if (level < before.level) this.#surroundings.log.info(fields, 'a pipeline runs in a better way again');
-    else this.#surroundings.log.warn({ ...fields, why }, 'a pipeline runs in a cheaper way');
+    else this.#surroundings.log.warn({ ...fields, why }, `a pipeline runs in a cheaper way: ${steps.at(-1)}`);
   }
 
   #show(pipeline: string, level: number): void {
@@ -107,10 +108,15 @@ export class JobPlanner {
   }
 }
 
+function standingIn(standIn: PipelineSpec, { name }: PipelineSpec, level: number, degraded: Degradation | undefined): Asked {
+  const because = degraded === undefined ? {} : { degraded: { ...degraded, instead_of: name } };
+  return { spec: standIn, measuredFor: name, level, ...because };
+}
+
 function stepsAt({ cheaper }: PipelineSpec, level: number): readonly string[] {
   return cheaper?.[level - 1]?.steps ?? [];
 }
 
-function degradationOf(spec: PipelineSpec, level: number, why: string): { readonly degraded?: Degradation } {
-  return level === 0 ? {} : { degraded: { steps: stepsAt(spec, level), of: spec.cheaper?.length ?? 0, why } };
+function degradationOf(spec: PipelineSpec, level: number, why: string): Degradation | undefined {
+  return level === 0 ? undefined : { steps: stepsAt(spec, level), of: spec.cheaper?.length ?? 0, why };
 }

@@ -71,7 +71,7 @@ test('another pipeline looks instead where the last step says so, once, and its 
   let pressure = { steps: 1, reason: 'it is hot' as string | null };
   const { planner: plans } = planner([small, a, b], () => pressure);
   const plan = plans.plan([a, b], 0);
-  t.match(plan.asked, [{ spec: { name: 'small' }, measuredFor: 'a', level: 1, degraded: { why: 'it is hot' } }]);
+  t.match(plan.asked, [{ spec: { name: 'small' }, measuredFor: 'a', level: 1, degraded: { why: 'it is hot', instead_of: 'a' } }]);
   t.equal(plan.asked.length, 1);
   t.match(plan.notAsked, [
     { spec: { name: 'a' }, outcome: 'dropped', reason: 'small looks at it instead: it is hot' },
