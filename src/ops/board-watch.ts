@@ -43,12 +43,14 @@ export class BoardWatch {
     return this.#ladder.pressure;
   }
 
-  /** For the `health` message; null for what the board does not say. */
+  /** For the `health` message; null for what the board does not say. The frequency is that of the fastest core. */
   get vitals(): Readonly<Record<string, unknown>> {
     const { temperatureCelsius = null, throttled = [], memoryStallPercent = null, batteryPercent = null } = this.#feel ?? {};
     return {
       temperature_celsius: temperatureCelsius,
       throttled,
+      frequency_hz: readFrequencyHz(this.#options.root),
+      cpu_stall_percent: readStall(this.#options.root, 'cpu'),
       memory_stall_percent: memoryStallPercent,
       battery_percent: batteryPercent,
       degrade_steps: this.pressure.steps,
@@ -64,6 +66,9 @@ export class BoardWatch {
     if (temperatureCelsius !== null) {
       metrics.gauge({ name: 'shoal_board_temperature_celsius', help: 'Temperature of the hottest zone.' }).set(temperatureCelsius);
     }
+    const frequencyHz = readFrequencyHz(this.#options.root);
+    if (frequencyHz !== null)
+      metrics.gauge({ name: 'shoal_board_frequency_hertz', help: 'Of the fastest core just now.' }).set(frequencyHz);
     metrics.gauge({ name: 'shoal_board_pressure_steps', help: 'Degrade steps that the board asks for; 0 when it is well.' }).set(steps);
     if (steps === before.steps && this.#said) return;
     this.#said = true;
@@ -77,13 +82,26 @@ export class BoardWatch {
 /** `root` is `/`, or a made-up tree in a test. */
 export function readFeel(root = '/'): BoardFeel {
   const { temperature_celsius, reasons } = readThermal(root);
-  const stall = /^some avg10=([\d.]+)/m.exec(text(join(root, 'proc/pressure/memory')))?.[1];
   return {
     temperatureCelsius: temperature_celsius,
     throttled: reasons,
-    memoryStallPercent: stall === undefined ? null : Number(stall),
+    memoryStallPercent: readStall(root, 'memory'),
     batteryPercent: readBattery(join(root, 'sys/class/power_supply')),
   };
+}
+
+/** Share of the last 10 s in which something waited for it, percent; null on a kernel that does not count (PSI). */
+export function readStall(root: string, what: 'cpu' | 'memory'): number | null {
+  const stall = /^some avg10=([\d.]+)/m.exec(text(join(root, 'proc/pressure', what)))?.[1];
+  return stall === undefined ? null : Number(stall);
+}
+
+/** Of the fastest core just now; null where the kernel does not say. */
+export function readFrequencyHz(root: string): number | null {
+  const folder = join(root, 'sys/devices/system/cpu/cpufreq');
+  const khz = names(folder).map((policy) => Number(text(join(folder, policy, 'scaling_cur_freq')) || Number.NaN));
+  const known = khz.filter((value) => Number.isFinite(value));
+  return known.length === 0 ? null : Math.max(...known) * 1000;
 }
 
 /** Of the battery it runs on just now (class ABI of power supplies: `type`, `status`, `capacity`); null on mains. */
