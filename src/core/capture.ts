@@ -6,8 +6,8 @@
  * exist only inside an engine.
  */
 
-/** What the first bytes say a capture is; `unknown` means that no supported signature was found. */
-export type CaptureKind = 'image' | 'audio' | 'text' | 'archive' | 'document' | 'unknown';
+/** What the first bytes say a capture is; `unknown` means that no supported signature was found. `table`: rows of fields, whatever holds them. */
+export type CaptureKind = 'image' | 'audio' | 'text' | 'table' | 'archive' | 'document' | 'unknown';
 
 export interface CaptureHeader {
   /** Unique for ever, `^[A-Za-z0-9_-]{1,64}$`; sorts by the time of the claim. */

@@ -3,7 +3,7 @@ import { join } from 'node:path';
 import fc from 'fast-check';
 import { test } from 'tap';
 import { limits } from '../../src/core/limits.js';
-import { readableMediaTypes, sniff } from '../../src/core/sniff.js';
+import { readableMediaTypes, sniff, whatIs } from '../../src/core/sniff.js';
 
 const latin1 = (text: string) => Buffer.from(text, 'latin1');
 
@@ -47,6 +47,21 @@ test('each kind of file is named by its first bytes, and only what an engine dec
     ['\x7fELF\x02', 'unknown', 'application/x-elf'],
     ['\0\0\0\0', 'unknown', 'application/octet-stream'],
     ['', 'unknown', 'application/octet-stream'],
+    ['\xff\xfe\0\0h\0\0\0', 'unknown', 'application/octet-stream'],
+    ['RIFF\x10\0\0\0AVI LIST', 'unknown', 'video/x-msvideo'],
+    ['\x1a\x45\xdf\xa3', 'unknown', 'video/x-matroska'],
+    ['\0asm\x01\0\0\0', 'unknown', 'application/wasm'],
+    ['PAR1\x15', 'table', 'application/vnd.apache.parquet'],
+    ['SQLite format 3\0', 'table', 'application/vnd.sqlite3'],
+    ['{\\rtf1\\ansi', 'document', 'text/rtf'],
+    ['PK\x03\x04\x14\0META-INF/MANIFEST.MF', 'archive', 'application/java-archive'],
+    ['!<arch>\ndebian-binary   ', 'archive', 'application/vnd.debian.binary-package'],
+    ['time,x,y\n0,1,2\n1,"a, b",3\n2,4,', 'table', 'text/csv'],
+    ['\xef\xbb\xbftime;x\r\n0;1\r\n1;2\r\n2;3\r\n3;4\r\n4;5\r\n', 'table', 'text/csv'],
+    ['time\tx\ty\n0\t1\t2\n', 'table', 'text/tab-separated-values'],
+    ['{"t":1}\n{"t":2}\n{"t"', 'table', 'application/x-ndjson'],
+    ['{ "t": [1,\n 2] }\n', 'text', 'application/json'],
+    ['[1, 2', 'text', 'application/json'],
   ];
   for (const [head, kind, mediaType] of cases) {
     const found = sniff(typeof head === 'string' ? latin1(head) : head);
@@ -66,6 +81,29 @@ test('a text cut within a character is still a text, and nothing makes sniffing 
     'an invalid byte in the middle is no text',
   );
   fc.assert(fc.property(fc.uint8Array({ maxLength: 300 }), (head) => sniff(head).what.length > 0));
+});
+
+test('prose, programs and notes do not pass for tables or JSON', async (t) => {
+  for (const text of [
+    'Dear Sir, thank you\nfor the fish, and the\nbread, which was good\n',
+    'int a;\nint b;\nint c;\nint d;\nint e;\nint f;\nint g;\n',
+    'a, b\nc, d\n',
+    'a,b,c\n1,2\n3,4,5\n',
+    '[section]\nkey = 1\n',
+    '{ not json }\n{ at all }\n',
+    '[1] a note\n',
+  ]) {
+    t.equal(sniff(Buffer.from(text)).mediaType, 'text/plain', text);
+  }
+});
+
+test('a media type is told in words, and one that is not known here as it is', async (t) => {
+  for (const path of ['samples/sign.jpg', 'samples/announcement.wav', 'package.json', 'README.md']) {
+    const { mediaType, what } = sniff(readFileSync(path).subarray(0, limits.sniffBytes));
+    t.equal(whatIs(mediaType), what, path);
+  }
+  t.equal(whatIs('application/pdf'), 'a PDF document');
+  t.equal(whatIs('application/x-of-tomorrow'), 'application/x-of-tomorrow');
 });
 
 const data = process.env.SHOAL_TEST_DATA ?? '';
