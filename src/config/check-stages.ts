@@ -1,8 +1,9 @@
 /**
- * The stages of one pipeline: do they know those before them, and can what is written about deciding decide anything?
+ * The stages of one pipeline: do they know those before them, can they look at the same captures, and can what is written about deciding
+ * decide anything?
  */
 import { isReservedVariable } from '../core/condition.js';
-import { takesCrop } from '../core/pipeline.js';
+import { mayFollow, takesCrop } from '../core/pipeline.js';
 import { checkAcceptance, checkCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
 import type { ConfigTask } from './config-parts.js';
@@ -10,12 +11,14 @@ import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
 import { defaultName } from './stage-name.js';
 
+const wordFor = { image: 'images', audio: 'audio', file: 'any file' } as const;
+
 type Fields = Readonly<Record<string, unknown>>;
 
 /** Answers the names the stages go by. */
 export async function checkStages(draft: Draft, path: readonly PathSegment[], stages: readonly unknown[]): Promise<string[]> {
   const names: string[] = [];
-  let reads: string | null = null;
+  let reads: ConfigTask['reads'] | null = null;
   const all = stages.map((stage) => stageName(draft, stage));
   for (const [i, stage] of stages.entries()) {
     const at = [...path, 'stages', i];
@@ -25,9 +28,12 @@ export async function checkStages(draft: Draft, path: readonly PathSegment[], st
     const name = all[i] ?? null;
     checkEach(draft, [...at, 'each'], fields.each, names, all.slice(i));
     if (task) checkCrop(draft, at, fields, task);
-    if (task && reads !== null && task.reads !== reads) {
-      draft.add([...at, 'task'], `${task.name} reads ${task.reads}, the stages before it read ${reads}`, 'make it a pipeline of its own');
+    if (task && reads !== null && !mayFollow(reads, task.reads)) {
+      const hint = task.reads === 'file' ? 'put it first: those behind it then run where they can' : 'make it a pipeline of its own';
+      draft.add([...at, 'task'], `${task.name} reads ${wordFor[task.reads]}, the stages before it read ${wordFor[reads]}`, hint);
     }
+    if (task && (task.takesEach || (takesCrop(task) && fields.crop !== undefined)))
+      checkKinds(draft, [...at, 'each'], fields.each, task, stages.slice(0, i));
     reads ??= task?.reads ?? null;
     checkEscalation(draft, at, fields);
     await checkDecisions(draft, at, fields, { before: [...names], all, index: i });
@@ -74,6 +80,23 @@ function checkCrop(draft: Draft, at: readonly PathSegment[], { each, crop }: Fie
   if (reads !== 'image') draft.add(path, `${name} reads ${reads}, and only images are cut`, 'remove crop');
   else if (cutsOut !== undefined) draft.add(path, `${name} ${cutsOut}, which a cut-out would hide`, 'remove crop');
   else if (each === undefined) draft.add(path, 'nothing says what to cut out', 'add each: NAME, an earlier stage that finds places');
+}
+
+/** What is said of a file as a whole has no place in an image, and a time in a recording none in a picture. */
+function checkKinds(draft: Draft, path: readonly PathSegment[], each: unknown, task: ConfigTask, before: readonly unknown[]): void {
+  for (const [i, name] of (Array.isArray(each) ? each : [each]).entries()) {
+    const source = taskOf(
+      draft,
+      before.find((stage) => stageName(draft, stage) === name),
+    );
+    if (source === undefined || source.reads === task.reads) continue;
+    const about = source.reads === 'file' ? 'the file as a whole' : wordFor[source.reads];
+    draft.add(
+      Array.isArray(each) ? [...path, i] : path,
+      `"${printable(String(name))}" is about ${about}, ${task.name} looks at places in ${wordFor[task.reads]}`,
+      `name a stage that reads ${wordFor[task.reads]}, or ask of it with when`,
+    );
+  }
 }
 
 /** An escalation needs to be told when, something else to ask, and a reason to be asked. */

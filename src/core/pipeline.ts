@@ -107,7 +107,7 @@ export interface PipelineSpec {
   readonly name: string;
   /** Names of inputs. */
   readonly from: readonly string[];
-  /** Kinds of capture its stages can read once they are decoded; `file` is any, as it is. */
+  /** What its stages read: kinds of capture, once decoded, and `file`, which is any as it is. With `file` it takes every capture: a stage that can make nothing of one is skipped. */
   readonly reads: readonly (CaptureKind | 'file')[];
   readonly stages: readonly StageSpec[];
   /** The wish, looked at between stages; null for none. */
@@ -150,6 +150,11 @@ export interface TrackSpec extends TrackRules {
 /** Whether a pipeline can look at a capture: what it needs decoded must be of a kind it reads and of a type that an engine decodes. */
 export function canRead({ reads }: Pick<PipelineSpec, 'reads'>, { kind, mediaType }: Pick<CaptureHeader, 'kind' | 'mediaType'>): boolean {
   return reads.includes('file') || (reads.includes(kind) && readableMediaTypes.has(mediaType));
+}
+
+/** Whether a stage may be in a pipeline whose first stage reads `first`: behind one that takes any file, each stage runs on what it can read. */
+export function mayFollow<Reads extends string>(first: Reads, reads: Reads): boolean {
+  return first === 'file' || first === reads;
 }
 
 /** The media types that pipelines reading these kinds take, for a person. */

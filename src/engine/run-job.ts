@@ -1,62 +1,54 @@
 /**
- * One job in the engine: read once, decoded once, all its pipelines in order, one answer.
+ * One job in the engine: read once, decoded at most once, all its pipelines in order, one answer.
  *
  * Guarantees: every pipeline of the job is in the answer, in the job's order, whatever happened to the others; a capture
- * that cannot be read fails all of them with the same reason, one that cannot be decoded those that need it decoded.
+ * that cannot be opened fails all of them with the same reason, one that cannot be decoded those with a stage that needed it decoded.
  */
 import { ShoalError } from '../core/errors.js';
 import type { EngineAnswer, EngineJob, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import { atLevel, type PipelineSpec } from '../core/pipeline.js';
 import { type OpenContent, openContent } from './content.js';
+import { Decoding } from './decoding.js';
 import { weigh } from './protocol.js';
 import { flatError, type PipelineTools, runPipeline, type Shared } from './run-pipeline.js';
-import { type Decoded, hundredths } from './stage.js';
+import { hundredths } from './stage.js';
 
 export interface JobTools extends PipelineTools {
   readonly pipelines: ReadonlyMap<string, PipelineSpec>;
 }
 
-/** A capture read and, where a pipeline of the job needs it, decoded. */
+/** A capture that is open, and decoded when a stage needs it. */
 export interface PreparedJob {
   readonly content: OpenContent;
-  /** For pipelines that take the capture as it is, and for the others. */
-  readonly raw: Decoded;
-  readonly decoded: Decoded | { readonly error: unknown };
-  readonly decodeMs: number;
+  readonly decoding: Decoding;
 }
 
-/** Rejects with what opening the capture fails with; who asks for it has it closed. */
+/** Opens a capture and begins to decode it where some pipeline surely needs that. Rejects with what opening fails with; who asks for it has it closed. */
 export async function prepareJob(job: EngineJob, tools: JobTools): Promise<PreparedJob> {
-  const content = await openContent(job.content, job.header);
-  const raw: Decoded = { image: null, audio: null, file: content };
-  const whole = job.pipelines.some((name) => needsDecoding(name, tools)) ? await readWhole(content, job) : { decoded: raw, decodeMs: 0 };
-  return { content, raw, ...whole };
+  const prepared = await openJob(job);
+  if (job.pipelines.some((name) => tools.pipelines.get(name)?.reads.includes('file') === false)) prepared.decoding.begin();
+  return prepared;
 }
 
 /** `ahead` is its preparation, where that began while another job ran: then decoding counts as long as the job had to wait for it. */
 export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<PreparedJob>): Promise<EngineAnswer> {
   const began = performance.now();
-  let decodeMs = 0;
   const pipelines: PipelineAnswer[] = [];
   let content: OpenContent | null = null;
+  let decodeMs = 0;
   try {
-    const prepared = await (ahead ?? prepareJob(job, tools));
+    const prepared = await (ahead ?? openJob(job));
     content = prepared.content;
-    decodeMs = ahead === undefined ? prepared.decodeMs : hundredths(performance.now() - began);
+    const { decoding } = prepared;
     const shared: Shared = new Map();
     for (const name of job.pipelines) {
-      const needed = needsDecoding(name, tools);
-      const given = needed ? prepared.decoded : prepared.raw;
       const spec = tools.pipelines.get(name);
-      if ('error' in given) pipelines.push(failed(name, given.error));
-      else if (spec === undefined)
+      if (spec === undefined)
         pipelines.push(failed(name, new ShoalError('SHOAL_INTERNAL', `this engine was not given a pipeline "${name}"`)));
-      else {
-        const spent = (job.spentMs ?? 0) + (needed ? decodeMs : 0);
-        pipelines.push(await runPipeline(atLevel(spec, job.levels?.[name] ?? 0), given, spent, shared, tools));
-      }
+      else pipelines.push(await runPipeline(atLevel(spec, job.levels?.[name] ?? 0), decoding, job.spentMs ?? 0, shared, tools));
     }
+    decodeMs = decoding.ms;
   } catch (error) {
     for (const pipeline of job.pipelines.slice(pipelines.length)) pipelines.push(failed(pipeline, error));
   } finally {
@@ -66,35 +58,9 @@ export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<Pr
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 
-function needsDecoding(pipeline: string, tools: JobTools): boolean {
-  return tools.pipelines.get(pipeline)?.reads.some((kind) => kind !== 'file') === true;
-}
-
-/** What reading or decoding fails with is an answer: it is not everybody's trouble. Reading is not counted as decoding. */
-async function readWhole(content: OpenContent, job: EngineJob): Promise<{ decoded: Decoded | { error: unknown }; decodeMs: number }> {
-  let began: number | null = null;
-  const spent = () => (began === null ? 0 : hundredths(performance.now() - began));
-  try {
-    const bytes = await content.whole();
-    began = performance.now();
-    const decoded = { ...(await decode(bytes, job)), file: content };
-    return { decoded, decodeMs: spent() };
-  } catch (error) {
-    return { decoded: { error }, decodeMs: spent() };
-  }
-}
-
-/** Throws CAPTURE_UNSUPPORTED, CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-async function decode(bytes: Uint8Array, job: EngineJob): Promise<Omit<Decoded, 'file'>> {
-  if (job.header.kind === 'image') {
-    const { openImage } = await import('./image.js');
-    return { image: await openImage(bytes), audio: null };
-  }
-  if (job.header.kind === 'audio') {
-    const { openAudio } = await import('./audio.js');
-    return { image: null, audio: openAudio(bytes) };
-  }
-  throw new ShoalError('CAPTURE_UNSUPPORTED', `the capture is ${job.header.mediaType}; images and audio can be looked at`);
+async function openJob({ content: where, header }: EngineJob): Promise<PreparedJob> {
+  const content = await openContent(where, header);
+  return { content, decoding: new Decoding(header, content) };
 }
 
 function failed(pipeline: string, error: unknown): PipelineAnswer {

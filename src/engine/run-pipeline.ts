@@ -4,6 +4,8 @@
  * Guarantees: every stage is in the trace, whether it ran or not, with what decided it. A stage that two pipelines of a job share (same
  * task, model, variant, options, source and crop) runs once, and so does its second look by an escalation; what only decides whether a
  * stage runs (`when`, an earlier `stop`) is asked for each pipeline and does not keep them from sharing. Never throws.
+ * Where no stage reads the file as it is, a capture that cannot be decoded fails the pipeline at once; where the first one does, decoding
+ * waits for a stage that needs it, and a stage for which the capture is of another kind is skipped.
  * A pipeline's budget counts what was spent before (waiting, decoding) and its own stages, not the pipelines before it, and is looked at
  * between stages and at the end. A second look that usually takes longer than what is left is not begun.
  */
@@ -16,6 +18,7 @@ import type { Alternative, Escalation, Observation, StageTrace } from '../core/r
 import type { Costs } from './costs.js';
 import { type Chosen, chooseThings } from './crop.js';
 import { decide, judge, replaced } from './decide.js';
+import type { Decoding } from './decoding.js';
 import { type PlannedStage, planOf } from './plan.js';
 import type { Sessions } from './sessions.js';
 import { type Decoded, emptyTrace, runStage, type StageOutcome } from './stage.js';
@@ -32,8 +35,11 @@ export type Shared = Map<string, { readonly pipeline: string; readonly outcome: 
 /** What a pipeline has so far. */
 interface State {
   readonly name: string;
-  /** What the next stage gets: a stage may have given it another recording. */
-  decoded: Decoded;
+  readonly decoding: Decoding;
+  /** What the next stage gets, once one needed it: a stage may have given it another recording. */
+  decoded: Decoded | null;
+  /** Spent on what is not this pipeline's: a capture that another decoded is charged all the same, reading is not. */
+  elsewhereMs: number;
   readonly observations: Record<string, readonly Observation[]>;
   readonly stages: StageTrace[];
   /** Keys of the stages that ran, by their names. */
@@ -46,17 +52,17 @@ interface State {
   readonly leftMs: () => number;
 }
 
-/** `spentMs` is what is gone of its budget already: waiting, where that counts, and decoding. */
+/** `spentMs` is what is gone of its budget already: waiting, where that counts. */
 export async function runPipeline(
   spec: PipelineSpec,
-  decoded: Decoded,
+  decoding: Decoding,
   spentMs: number,
   shared: Shared,
   tools: PipelineTools,
 ): Promise<PipelineAnswer> {
   const began = performance.now();
-  const leftMs = () => (spec.budgetMs ?? Number.POSITIVE_INFINITY) - (spentMs + performance.now() - began);
-  const state: State = { name: spec.name, decoded, observations: {}, stages: [], keys: new Map(), heard: null, shared, tools, leftMs };
+  const leftMs = () => (spec.budgetMs ?? Number.POSITIVE_INFINITY) - (spentMs + performance.now() - began - state.elsewhereMs);
+  const state: State = { ...fresh(), name: spec.name, decoding, shared, tools, leftMs };
   const { observations, stages } = state;
   const answer = { pipeline: spec.name, observations, stages };
   const late = () => lateness(spec, leftMs());
@@ -64,6 +70,7 @@ export async function runPipeline(
     for (const left of spec.stages.slice(index)) stages.push(emptyTrace(left, why));
   };
   try {
+    if (!spec.reads.includes('file')) await decodedOf(state);
     const plan = await planOf(spec);
     for (const [index, planned] of plan.stages.entries()) {
       const overdue = late();
@@ -90,6 +97,22 @@ export async function runPipeline(
   }
 }
 
+function fresh(): Omit<State, 'name' | 'decoding' | 'shared' | 'tools' | 'leftMs'> {
+  return { decoded: null, elsewhereMs: 0, observations: {}, stages: [], keys: new Map(), heard: null };
+}
+
+/** Rejects as `Decoding.decoded`. */
+async function decodedOf(state: State): Promise<Decoded> {
+  if (state.decoded !== null) return state.decoded;
+  const began = performance.now();
+  try {
+    state.decoded = await state.decoding.decoded();
+    return state.decoded;
+  } finally {
+    state.elsewhereMs += performance.now() - began - state.decoding.ms;
+  }
+}
+
 function lateness({ budgetMs }: PipelineSpec, leftMs: number): string | null {
   if (budgetMs === null || leftMs >= 0) return null;
   return `took ${Math.round(budgetMs - leftMs)} ms, its budget_ms is ${budgetMs}`;
@@ -108,6 +131,11 @@ async function runPlanned(state: State, planned: PlannedStage): Promise<{ error?
     state.stages.push({ ...notRun(state, spec, 'skipped: when is false'), ...asked });
     return asStopped(state, planned);
   }
+  const unfit = state.decoding.unfit(readsOf(state, spec));
+  if (unfit !== null) {
+    state.stages.push({ ...emptyTrace(spec, unfit), ...asked });
+    return asStopped(state, planned);
+  }
   const sources = eachOf(spec);
   if (sources.length > 0 && !sources.some((name) => Object.hasOwn(state.observations, name))) {
     state.stages.push({ ...notRun(state, spec, `skipped: ${sources.join(' and ')} did not run`), ...asked });
@@ -119,7 +147,7 @@ async function runPlanned(state: State, planned: PlannedStage): Promise<{ error?
   state.observations[spec.as] = outcome.observations;
   state.keys.set(spec.as, key);
   if (outcome.audio !== undefined) {
-    state.decoded = { ...state.decoded, audio: outcome.audio };
+    state.decoded = { ...(state.decoded ?? state.decoding.raw), audio: outcome.audio };
     state.heard = key;
   }
   return asStopped(state, planned);
@@ -147,9 +175,10 @@ async function look(state: State, planned: PlannedStage): Promise<Looked> {
   const items = itemsOf(state, spec);
   const source = spec.each === undefined ? null : eachOf(spec).map((name) => state.keys.get(name) ?? 'did not run');
   const key = JSON.stringify([spec.task, spec.model, spec.variant, spec.options, source, spec.crop, state.heard]);
-  const { image } = state.decoded;
-  if (spec.crop === undefined || items === null || image === null) return lookAt(state, planned, items, key);
+  if (spec.crop === undefined || items === null || items.length === 0) return lookAt(state, planned, items, key);
   try {
+    const { image } = await decodedOf(state);
+    if (image === null) return await lookAt(state, planned, items, key);
     const chosen = chooseThings(items, spec.crop, image);
     const looked = await lookAt(state, planned, chosen.things, key);
     return { ...looked, outcome: ofAll(looked.outcome, chosen, spec) };
@@ -212,11 +241,25 @@ function itemsOf({ observations }: State, spec: StageSpec): readonly Observation
 async function runShared(state: State, key: string, stage: StageSpec, each: readonly Observation[] | null): Promise<StageOutcome> {
   const earlier = state.shared.get(key);
   if (earlier !== undefined) return repeated(earlier, stage);
-  const outcome = await runStage(stage, state.decoded, each, state.tools);
+  const outcome = await runDecoded(state, stage, each);
   state.shared.set(key, { pipeline: state.name, outcome });
   const { trace } = outcome;
   if (trace.state === 'ran') state.tools.costs.ran(stage, trace.preprocess_ms + trace.run_ms + trace.postprocess_ms, trace.inputs);
   return outcome;
+}
+
+async function runDecoded(state: State, stage: StageSpec, each: readonly Observation[] | null): Promise<StageOutcome> {
+  try {
+    const decoded = readsOf(state, stage) === 'file' ? state.decoding.raw : await decodedOf(state);
+    return await runStage(stage, decoded, each, state.tools);
+  } catch (error) {
+    return { observations: [], trace: emptyTrace(stage, 'failed'), error };
+  }
+}
+
+/** What this build does not know is left to fail where it is run. */
+function readsOf({ tools }: State, { task }: StageSpec): Task['reads'] {
+  return tools.tasks.get(task)?.reads ?? 'file';
 }
 
 function repeated({ pipeline, outcome }: { readonly pipeline: string; readonly outcome: StageOutcome }, stage: StageSpec): StageOutcome {

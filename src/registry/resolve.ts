@@ -12,7 +12,6 @@ import {
   type CheaperWay,
   type CropSpec,
   cropDefaults,
-  eachOf,
   type ModelChoice,
   type PipelineConfig,
   type PipelineSpec,
@@ -20,21 +19,12 @@ import {
   type StageSpec,
   type TrackConfig,
   type TrackSpec,
-  takesCrop,
 } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
 import type { Registry } from './registry.js';
 import { resolveDegrade } from './resolve-degrade.js';
-
-export interface ResolveProblem {
-  /** As in the configuration: `pipelines.signs.stages[0].model`. */
-  readonly path: string;
-  /** What was found. */
-  readonly found: string;
-  /** What exists, or what to do. */
-  readonly expected: string;
-}
+import { orderProblems, type ResolveProblem, readsOf } from './stage-order.js';
 
 export interface ResolveDefaults {
   /** Sinks of a pipeline that names none. */
@@ -80,13 +70,12 @@ export function resolvePipelines(
       problems.length > before
         ? { cheaper: [], runs: [] }
         : resolveDegrade(config.degrade ?? [], config.stages, specs, `pipelines.${name}.degrade`, resolve);
-    const first = tasks.find((task) => task.name === config.stages[0]?.task);
     if (config.stages.length === 0) problems.push({ path: `pipelines.${name}.stages`, found: 'no stages', expected: 'at least one' });
-    if (problems.length > before || first === undefined) continue;
+    if (problems.length > before) continue;
     pipelines.push({
       name,
       from: config.from,
-      reads: [first.reads],
+      reads: readsOf(config.stages, tasks),
       stages: specs,
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
@@ -151,43 +140,6 @@ function addRun(runs: VariantRun[], pipeline: string, { model, variant, by, reas
   const known = runs[at];
   if (known === undefined) runs.push({ model, variant, by, reason, pipelines: [pipeline] });
   else if (!known.pipelines.includes(pipeline)) runs[at] = { ...known, pipelines: [...known.pipelines, pipeline] };
-}
-
-/** What is wrong with a stage's place among the stages before it. */
-function orderProblems(stage: StageConfig, earlier: readonly StageConfig[], tasks: readonly Task[], at: string): ResolveProblem[] {
-  const problems: ResolveProblem[] = [];
-  const names = earlier.map((other) => other.as);
-  if (names.includes(stage.as)) {
-    problems.push({ path: `${at}.as`, found: `"${stage.as}" names an earlier stage too`, expected: 'a name of its own' });
-  }
-  for (const name of eachOf(stage)) {
-    if (names.includes(name)) continue;
-    const exists = names.length === 0 ? 'nothing: it is the first stage' : names.join(', ');
-    problems.push({ path: `${at}.each`, found: `"${name}" is no earlier stage`, expected: exists });
-  }
-  const task = tasks.find((candidate) => candidate.name === stage.task);
-  if (task === undefined) return problems;
-  const cuts = stage.crop !== undefined && takesCrop(task);
-  if (stage.each !== undefined && !task.takesEach && !cuts) {
-    problems.push({
-      path: `${at}.each`,
-      found: `"${eachOf(stage).join(', ')}"`,
-      expected: `nothing: ${task.name} works on the whole capture`,
-    });
-  }
-  if (stage.crop !== undefined && !(cuts && stage.each !== undefined)) {
-    const why = cuts ? 'a stage named by each' : `nothing: ${task.name} ${task.cutsOut ?? `reads ${task.reads}`}`;
-    problems.push({ path: `${at}.crop`, found: 'a crop', expected: why });
-  }
-  const first = tasks.find((candidate) => candidate.name === earlier[0]?.task);
-  if (first !== undefined && first.reads !== task.reads) {
-    problems.push({
-      path: `${at}.task`,
-      found: `${task.name} reads ${task.reads}`,
-      expected: `a task that reads ${first.reads}, as ${first.name} does`,
-    });
-  }
-  return problems;
 }
 
 function resolveStage(

@@ -72,6 +72,7 @@ export const sampleParts = {
       takesEach: false,
       options: z.strictObject({ silence_ms: z.int().min(0).max(5000).default(100).describe('pause that ends a segment (ms)') }),
     },
+    { name: 'identify-file', summary: 'tell what a file is', reads: 'file', takesEach: false, options: z.strictObject({}) },
   ],
   sections: {
     models: z.strictObject({ public: z.boolean().default(true).describe('whether public addresses are asked') }),

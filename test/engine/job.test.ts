@@ -126,6 +126,38 @@ test('a task that reads the file gets any capture, decoded or not, and a broken 
   t.match(alone, { decodeMs: 0, pipelines: [{ state: 'done' }] }, 'nothing is decoded for it');
 });
 
+test('a first stage that reads the file gates those that need it decoded, and only what they look at is decoded', async (t) => {
+  const gate = (name: string, when?: string) => {
+    const then = [stage('find', { count: 2, score: 1 }, { as: 'found', ...(when === undefined ? {} : { when }) }), over('each', 'found')];
+    return pipeline(name, [stage('ends', { length: 3 }, { as: 'kind' }), ...then], { reads: ['file', 'image'], budgetMs: 5000 });
+  };
+  const open = gate('open');
+  const shut = gate('shut', "kind.exists(k, k.label == 'nothing')");
+  const states = (answer: { readonly stages: readonly { readonly state: string }[] } | undefined) =>
+    answer?.stages.map(({ state }) => state);
+
+  const image = await run([shut, open]);
+  t.same(states(image.pipelines[0]), ['ran', 'skipped: when is false', 'skipped: found did not run']);
+  t.same(states(image.pipelines[1]), ['skipped: shared with shut', 'ran', 'ran']);
+  t.ok(image.decodeMs > 0);
+
+  for (const [kind, mediaType, why] of [
+    ['document', 'application/pdf', 'the capture is no image'],
+    ['audio', 'audio/wav', 'the capture is no image'],
+    ['image', 'image/svg+xml', 'no engine decodes image/svg+xml'],
+  ] as const) {
+    const answer = await run([open], { header: { ...job([]).header, kind, mediaType } }, Buffer.from('something else'));
+    t.match(answer, { decodeMs: 0, pipelines: [{ state: 'done', observations: { kind: [{ score: 1 }] } }] });
+    t.same(states(answer.pipelines[0]), ['ran', `skipped: ${why}`, `skipped: ${why}`]);
+    t.notOk(Object.hasOwn(answer.pipelines[0]?.observations ?? {}, 'found'), 'nothing was looked for');
+  }
+
+  // It says that it is one, and is none: what is wrong is told where a stage needed it.
+  const broken = await run([shut, open], {}, Buffer.from('not an image'));
+  t.match(broken.pipelines, [{ state: 'done' }, { state: 'failed', error: { code: 'CAPTURE_DECODE' }, observations: { kind: [{}] } }]);
+  t.same(states(broken.pipelines[1]), ['skipped: shared with shut', 'failed', 'skipped: an earlier stage failed']);
+});
+
 test('parts of a file are read where they are, and not from a file that changed meanwhile', async (t) => {
   const file = path.join(mkdtempSync(path.join(tmpdir(), 'shoal-content-')), 'long');
   // Longer than any capture that is read whole; sparse.

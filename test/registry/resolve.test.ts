@@ -26,6 +26,7 @@ const tasks = [
   task('find-things'),
   task('read-things', { takesEach: true, cutsOut: 'straightens each' }),
   task('hear-things', { reads: 'audio' }),
+  task('name-things', { reads: 'file' }),
   task('pick-things', {
     fit: () => {
       throw new ShoalError('MODEL_INVALID', 'the card lacks params');
@@ -44,7 +45,7 @@ const pipeline = (...stages: StageConfig[]): PipelineConfig => ({ from: ['inbox'
 
 async function things(t: Test): Promise<Registry> {
   const root = folderOf(t);
-  for (const name of ['find', 'read', 'hear', 'pick', 'sort']) await put(root, name, '1.0.0', { task: `${name}-things` });
+  for (const name of ['find', 'read', 'hear', 'name', 'pick', 'sort']) await put(root, name, '1.0.0', { task: `${name}-things` });
   await put(root, 'broken', '1.0.0', { task: 7 });
   return openRegistry([root]);
 }
@@ -134,6 +135,17 @@ test('every problem of every pipeline is said at once, with its path and what ex
   t.match(problemsOf(stage('find-things', 'a'), stage('hear-things', 'b')), [/stages\[1\]\.task \| hear-things reads audio/]);
   t.match(problemsOf(), [/pipelines\.p\.stages \| no stages/]);
   t.equal(problemsOf(stage('fnd-things', 'a'), stage('find-things', 'a', { model: 'x' })).length, 3);
+});
+
+test('behind a stage that reads the file others read what they can, and nothing looks at places in what has none', async (t) => {
+  const registry = await things(t);
+  const resolve = (...stages: StageConfig[]) =>
+    resolvePipelines({ p: pipeline(...stages) }, registry, tasks, { sinks: [], hangMs: 1, policy });
+  const first = stage('name-things', 'type');
+  t.same(resolve(first, stage('find-things', 'a'), stage('hear-things', 'b')).pipelines[0]?.reads, ['file', 'image', 'audio']);
+  const problems = (...stages: StageConfig[]) => resolve(...stages).problems.map(({ path: at, found }) => `${at} | ${found}`);
+  t.match(problems(stage('find-things', 'a'), first), [/stages\[1\]\.task \| name-things reads file/]);
+  t.match(problems(first, stage('read-things', 'a', { each: 'type' })), [/stages\[1\]\.each \| "type" is what name-things says of a file/]);
 });
 
 test('a pipeline with a problem is left out, the others stay', async (t) => {
