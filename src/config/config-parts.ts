@@ -41,6 +41,8 @@ export interface PartSettings extends InputSettings {
 
 /** What an input may have, whatever its kind. */
 export interface InputSettings {
+  /** `auto`: its captures are offered to every pipeline, and the `from` of each has it. */
+  readonly route?: 'named' | 'auto' | undefined;
   readonly zones?: Zones | undefined;
   readonly when_full?: WhenFull | undefined;
   readonly max_waiting?: number | undefined;

@@ -12,6 +12,7 @@ import type { PartSettings } from './config-parts.js';
 import type { Draft } from './draft.js';
 import { printable } from './problem.js';
 import { checkReport } from './report-check.js';
+import { inputsOf } from './route.js';
 
 interface Checked {
   readonly connections: Readonly<Record<string, PartSettings>>;
@@ -72,13 +73,17 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
       if (names.indexOf(entry) < i) draft.add([...path, key, i], `"${printable(entry)}" is named twice`, 'keep one of them');
     });
   }
+  const inputs = takenBy(draft, pipeline.from);
+  if (pipeline.from === undefined && inputs.length === 0) {
+    draft.add([...path, 'from'], 'is missing, and no input has route: auto', 'name inputs: from: [NAME], or give an input route: auto');
+  }
   const { budget_ms: budget, hang_ms: hang } = pipeline;
   if (typeof budget === 'number' && typeof hang === 'number' && budget > hang) {
     draft.add([...path, 'budget_ms'], `${budget} is above hang_ms (${hang}), the hard end`, 'lower one or raise the other');
   }
   checkStandIns(draft, path, name);
   const names = await checkStages(draft, path, asList(pipeline.stages));
-  const zones = zonesOf(draft, asList(pipeline.from));
+  const zones = inputs.flatMap((input) => Object.keys(draft.map(['inputs', input, 'zones']) ?? {}));
   await checkReport(draft, [...path, 'report'], { stages: asList(pipeline.stages), names, zones, degrade: asList(pipeline.degrade) });
   const when = draft.map([...path, 'report'])?.when;
   if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
@@ -98,16 +103,12 @@ function checkStandIns(draft: Draft, path: readonly string[], name: string): voi
     else checkName(draft, at, target, others, 'pipeline');
     const other = draft.map(['pipelines', target]);
     if (other === null || target === name) continue;
-    const missing = asList(from).find((input) => !asList(other.from).includes(input));
-    if (missing !== undefined) draft.add(at, `${printable(target)} does not take ${printable(String(missing))}`, 'add it to its from');
+    const taken = takenBy(draft, other.from);
+    const missing = takenBy(draft, from).find((input) => !taken.includes(input));
+    if (missing !== undefined) draft.add(at, `${printable(target)} does not take ${printable(missing)}`, 'add it to its from');
     const passesOn = asList(other.degrade).some((its) => (its as { pipeline?: unknown } | null)?.pipeline !== undefined);
     if (passesOn) draft.add(at, `${printable(target)} itself names another pipeline in degrade`, 'name that one here, or remove it there');
   }
-}
-
-/** Names of the zones that any of these inputs has, as written. */
-function zonesOf(draft: Draft, inputs: readonly unknown[]): string[] {
-  return inputs.flatMap((input) => (typeof input === 'string' ? Object.keys(draft.map(['inputs', input, 'zones']) ?? {}) : []));
 }
 
 function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void {
@@ -116,11 +117,19 @@ function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void
   if (draft.problems.some((problem) => problem.severity === 'error')) return;
   for (const name of Object.keys(inputs)) {
     if (!read.has(name))
-      draft.add(['inputs', name], 'no pipeline reads it: all it sees is dropped', 'name it in a from', { atKey: true, warning: true });
+      draft.add(['inputs', name], 'no pipeline reads it: all it sees is dropped', 'name it in a from, or give it route: auto', {
+        atKey: true,
+        warning: true,
+      });
   }
   for (const name of Object.keys(sinks)) {
     if (!fed.has(name)) draft.add(['sinks', name], 'no pipeline sends to it', 'name it in sinks', { atKey: true, warning: true });
   }
+}
+
+function takenBy(draft: Draft, from: unknown): string[] {
+  const named = asList(from).filter((entry) => typeof entry === 'string');
+  return inputsOf(draft, named);
 }
 
 function asList(value: unknown): readonly unknown[] {

@@ -124,6 +124,10 @@ const zonesSchema = z
 
 /** What every input can have, whatever its type. How captures wait depends on the input where nothing is said (core/waiting.ts). */
 export const inputSchema = z.strictObject({
+  route: z
+    .enum(['named', 'auto'])
+    .default('named')
+    .describe('named: pipelines that name it in from look at its captures; auto: every pipeline that can read them, told by their content'),
   zones: zonesSchema.optional(),
   when_full: z
     .enum(whenFullModes)
@@ -171,7 +175,12 @@ export const degradeKeys = Object.keys(degradeSchema.shape);
 
 /** A pipeline but for its stages, which depend on their tasks. */
 export const pipelineSchema = z.strictObject({
-  from: z.array(name()).min(1).max(limits.inputsMax).describe('inputs whose captures it looks at'),
+  from: z
+    .array(name())
+    .min(1)
+    .max(limits.inputsMax)
+    .optional()
+    .describe('inputs whose captures it looks at, besides those with route: auto; without any of these it must name one'),
   stages: z.array(z.unknown()).min(1).max(limits.stagesMax).describe('tasks, in this order'),
   report: reportSchema.prefault({}).describe('which results are worth telling'),
   budget_ms: z

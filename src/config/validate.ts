@@ -16,6 +16,7 @@ import { Draft } from './draft.js';
 import { describe, suggestKey } from './explain-issue.js';
 import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
+import { inputsOf } from './route.js';
 import { deviceSchema, inputKeys, inputSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema } from './schemas.js';
 import { defaultName } from './stage-name.js';
 import { takeDegrade, type WrittenStage } from './take-degrade.js';
@@ -135,7 +136,7 @@ function takeParts(
       );
       continue;
     }
-    const shared = draft.take(inputSchema, [section, name], common);
+    const shared = section === 'inputs' ? draft.take(inputSchema, [section, name], common) : {};
     const parsed = draft.take(kind.options, [section, name], options);
     if (parsed !== undefined) parts[name] = { type: kind.type, options: parsed, ...shared };
   }
@@ -164,7 +165,8 @@ function takePipelines(draft: Draft): Named<PipelineConfig> {
     const degrade = takeDegrade(draft, [...path, 'degrade'], entry.degrade, stages);
     if (!parsed) continue;
     const { degrade: _, ...rest } = parsed;
-    const complete = { ...rest, sinks: parsed.sinks ?? allSinks, stages: stages.map(({ stage }) => stage) };
+    const from = inputsOf(draft, parsed.from ?? []);
+    const complete = { ...rest, from, sinks: parsed.sinks ?? allSinks, stages: stages.map(({ stage }) => stage) };
     pipelines[name] = degrade === null ? complete : { ...complete, degrade };
   }
   return pipelines;

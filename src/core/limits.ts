@@ -46,6 +46,9 @@ export const limits = {
   /** Characters of a reason to stop: a line for a person. */
   stopReasonCharsMax: 120,
 
+  /** Pipelines that could read what nobody took, named in the reason: it is a sentence. */
+  unroutedNamesMax: 3,
+
   /** A message above this costs more in copies than the file read it saves. */
   jobInlineBytesMax: 1024 * 1024,
   /** An answer is observations, not tensors; above this the engine is broken or hostile. */

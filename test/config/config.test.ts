@@ -94,7 +94,11 @@ test('a good configuration is complete: every default is filled in', async (t) =
   const { settings, configHash, warnings } = await load('test/config/good/dock.yaml', { purpose: 'check' });
   t.match(configHash, /^[0-9a-f]{16}$/);
   t.match(warnings, [{ severity: 'warning', path: 'connections.lan.password' }]);
-  t.same(settings.inputs.inbox, { type: 'folder', options: { path: '/var/lib/shoal/inbox', done: 'delete', keep_hours: 24 } });
+  t.same(settings.inputs.inbox, {
+    type: 'folder',
+    options: { path: '/var/lib/shoal/inbox', done: 'delete', keep_hours: 24 },
+    route: 'named',
+  });
   t.same(settings.pipelines.voices, {
     from: ['inbox'],
     stages: [{ task: 'detect-speech', as: 'speech', options: { silence_ms: 100 } }],
@@ -140,6 +144,28 @@ test('conf.d is merged in name order: maps merge, lists and values are replaced,
     ['shoal.yaml', 'conf.d/10-a.yaml', 'conf.d/20-b.yaml', 'conf.d/30-empty.yaml'],
   );
   t.match(warnings, [{ path: 'inputs.inbox', message: /no pipeline reads it/ }]);
+});
+
+test('an input with route: auto is one of every pipeline, whether it names it, others or none', async (t) => {
+  const text = `version: 1
+inputs:
+  cam: { type: camera, device: a }
+  inbox: { type: folder, path: /srv/in, route: auto, zones: { door: [[0, 0], [1, 0], [1, 1]] } }
+  mic: { type: folder, path: /srv/mic, route: named }
+  late: { type: folder, path: /srv/late, route: auto }
+sinks: { disk: { type: file, path: /srv/out } }
+pipelines:
+  any: { stages: [{ task: detect-faces, as: f }], report: { when: "f.exists(f, in_zone(f.box, 'door'))" } }
+  both: { from: [mic, late, cam], stages: [{ task: identify-file, as: kind }, { task: detect-faces, when: "kind.exists(t, t.label == 'png')" }, { task: detect-speech }] }
+`;
+  const first = await load(write(text));
+  const { pipelines, inputs } = first.settings;
+  t.same(pipelines.any?.from, ['inbox', 'late']);
+  t.same(pipelines.both?.from, ['mic', 'late', 'cam', 'inbox'], 'those it names, in its order, then the others');
+  t.equal(inputs.inbox?.route, 'auto');
+  t.equal(inputs.cam?.route, 'named');
+  t.same(first.warnings, [], 'an input that is offered to all is read');
+  t.equal((await load(write(resolvedYaml(first.settings)))).configHash, first.configHash);
 });
 
 test('variables are filled into values only, once, and read as a number or a yes where one is needed', async (t) => {

@@ -32,8 +32,20 @@ test('a capture that nobody can read says what it is and what is read here', asy
   t.match(route(header, []), { unrouted: /no pipeline takes captures from the input "inbox"/ });
 });
 
+test('what nobody takes is told in words, with what could read it', async (t) => {
+  const pdf = { ...header, kind: 'document', mediaType: 'application/pdf' } as const;
+  const reason = (all: readonly PipelineSpec[]) => {
+    const routed = route(pdf, all);
+    return 'unrouted' in routed ? routed.unrouted : '';
+  };
+  t.match(reason([pipeline('a', {})]), /^this is a PDF document \(application\/pdf, .*; one that begins with identify-file would take it$/);
+  const elsewhere = ['w', 'x', 'y', 'z'].map((name) => pipeline(name, { from: ['mic'], reads: ['file', 'image'] }));
+  t.match(reason([pipeline('a', {}), ...elsewhere]), /; w, x, y and 1 more could read it: name "inbox" in from, or give it route: auto$/);
+  t.match(reason(elsewhere.slice(0, 1)), /; no pipeline takes captures from the input "inbox"; w could read it: /);
+});
+
 test('a pipeline that reads files takes every capture, whatever it is, beside those that need it decoded', async (t) => {
-  const all = [pipeline('types', { reads: ['file'] }), pipeline('faces', {}), pipeline('speech', { reads: ['audio'] })];
+  const all = [pipeline('types', { reads: ['file', 'image'] }), pipeline('faces', {}), pipeline('speech', { reads: ['audio'] })];
   const names = (kind: CaptureHeader['kind'], mediaType: string) => {
     const routed = route({ ...header, kind, mediaType }, all);
     return 'pipelines' in routed ? routed.pipelines.map((spec) => spec.name) : routed.unrouted;
