@@ -13,23 +13,29 @@ export interface Vocabulary {
   readonly names: readonly string[];
   /** Stages that have not run when it is asked. */
   readonly later?: readonly string[];
-  /** Zones it may ask for. */
+  /** Zones it may ask for; none may be asked for without. */
   readonly zones?: readonly string[];
   /** The key whose matter it is to decide: refused where it would decide the same on every capture. */
-  readonly decides?: string;
+  readonly decides: string;
 }
 
 export async function checkCondition(draft: Draft, path: readonly PathSegment[], text: string, vocabulary: Vocabulary): Promise<void> {
-  const { names, later = [], zones = [], decides } = vocabulary;
+  const { names, later = [], zones = null, decides } = vocabulary;
   const variables = Object.fromEntries(
     names.filter((name) => variablePattern.test(name) && !isReservedVariable(name)).map((name) => [name, 'list' as const]),
   );
   await telling(draft, path, text, async () => {
     const { stages } = await compileCondition(text, variables, { later, zones });
-    if (stages.length > 0 || decides === undefined) return;
+    if (stages.length > 0) return;
     const list = names.length === 0 ? 'no stage has run at this point' : `stages: ${names.join(', ')}`;
     draft.add(path, `it speaks of no stage, so ${decides} is the same for every capture`, list);
   });
+}
+
+/** Whether two conditions are the same but for spaces: then they hold on the same captures. */
+export function sameCondition(one: unknown, other: unknown): boolean {
+  const plain = (text: unknown) => (typeof text === 'string' ? text.replaceAll(/\s+/g, '') : null);
+  return plain(one) !== null && plain(one) === plain(other);
 }
 
 /** `accept` of a stage or `where` of a track; only where there are `zones` it may ask for them. */

@@ -4,7 +4,7 @@
  */
 import { isReservedVariable } from '../core/condition.js';
 import { mayFollow, takesCrop } from '../core/pipeline.js';
-import { checkAcceptance, checkCondition } from './check-condition.js';
+import { checkAcceptance, checkCondition, sameCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
 import type { ConfigTask } from './config-parts.js';
 import type { Draft } from './draft.js';
@@ -36,6 +36,7 @@ export async function checkStages(draft: Draft, path: readonly PathSegment[], st
       checkKinds(draft, [...at, 'each'], fields.each, task, stages.slice(0, i));
     reads ??= task?.reads ?? null;
     checkEscalation(draft, at, fields);
+    checkReach(draft, [...at, 'when'], fields, stages.slice(0, i));
     await checkDecisions(draft, at, fields, { before: [...names], all, index: i });
     if (name === null) continue;
     const key = fields.as === undefined ? at : [...at, 'as'];
@@ -115,6 +116,16 @@ function checkEscalation(draft: Draft, at: readonly PathSegment[], stage: Fields
   if (sameModel && sameVariant && (escalate.variant ?? escalate.model) !== undefined) {
     const key = escalate.variant === undefined ? 'model' : 'variant';
     draft.add([...path, key], `"${printable(String(escalate[key]))}" is what the stage runs already`, 'name another variant or model');
+  }
+}
+
+/** What can be told for certain: a condition that holds only where the stage does not run for another reason. */
+function checkReach(draft: Draft, path: readonly PathSegment[], { when, each }: Fields, before: readonly unknown[]): void {
+  const ended = before.findIndex((stage) => sameCondition(fieldsOf(fieldsOf(stage)?.stop)?.when, when));
+  if (ended !== -1) {
+    draft.add(path, `no capture gets here: where it holds, stages[${ended}].stop has ended the pipeline`, 'remove one of them');
+  } else if (typeof each === 'string' && sameCondition(when, `${each}.size() == 0`)) {
+    draft.add(path, `no capture gets here: each looks at what ${printable(each)} found, and here it found nothing`, 'remove one of them');
   }
 }
 

@@ -5,7 +5,7 @@
  */
 import { resolve } from 'node:path';
 import type { PipelineConfig } from '../core/pipeline.js';
-import { checkCondition } from './check-condition.js';
+import { checkCondition, sameCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
 import { checkStages } from './check-stages.js';
 import type { PartSettings } from './config-parts.js';
@@ -86,8 +86,11 @@ async function checkPipeline(draft: Draft, name: string): Promise<void> {
   const zones = inputs.flatMap((input) => Object.keys(draft.map(['inputs', input, 'zones']) ?? {}));
   await checkReport(draft, [...path, 'report'], { stages: asList(pipeline.stages), names, zones, degrade: asList(pipeline.degrade) });
   const when = draft.map([...path, 'report'])?.when;
-  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones });
+  if (typeof when === 'string') await checkCondition(draft, [...path, 'report', 'when'], when, { names, zones, decides: 'report.when' });
   const { abstain } = pipeline;
+  if (draft.map([...path, 'report'])?.mode === 'events' && sameCondition(when, abstain)) {
+    draft.add([...path, 'report', 'when'], 'no event ever begins: where it holds, abstain does, and comes first', 'change one of them');
+  }
   if (typeof abstain === 'string') await checkCondition(draft, [...path, 'abstain'], abstain, { names, decides: 'abstain' });
 }
 

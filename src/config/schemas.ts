@@ -35,7 +35,12 @@ export const pathsSchema = z.strictObject({
     .describe('folders with models, the first wins; then the bundled models, then models in the state directory'),
 });
 
-const condition = () => z.string().min(1).max(limits.conditionCharsMax);
+const condition = () =>
+  z
+    .string()
+    .min(1)
+    .max(limits.conditionCharsMax)
+    .meta({ expected: `a condition, text of 1 .. ${limits.conditionCharsMax} characters` });
 const time = (pattern: RegExp, expected: string) => z.string().regex(pattern).meta({ expected });
 
 /** A day: what lasts longer is no event. */

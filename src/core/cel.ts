@@ -6,6 +6,7 @@
  */
 import type { ASTNode, Environment } from '@marcbachmann/cel-js';
 import { ConditionError } from './condition-error.js';
+import { slipOf, wordHint, zonesElsewhere } from './condition-slips.js';
 import { limits } from './limits.js';
 import type { Box as BoxFields, Observation } from './result.js';
 import { nearest } from './suggest.js';
@@ -114,7 +115,8 @@ function parse(environment: Environment, text: string, vocabulary: Vocabulary): 
   const checked = parsed.check();
   if (!checked.valid) throw explain(checked.error, text, vocabulary);
   if (checked.type !== 'bool') {
-    throw new ConditionError(text, 0, `the condition gives ${checked.type}, need true or false`, 'compare it with something');
+    const hint = checked.type?.startsWith('list') ? 'ask how many: size() > 0' : 'compare it with something';
+    throw new ConditionError(text, 0, `the condition gives ${checked.type}, need true or false`, hint);
   }
   return parsed;
 }
@@ -124,15 +126,16 @@ function explain(error: unknown, text: string, vocabulary: Vocabulary): Conditio
   const offset = range?.start ?? 0;
   const word = /: ([A-Za-z_][A-Za-z0-9_]*)$/.exec(summary)?.[1] ?? '';
   if (code === 'unknown_variable') {
-    return new ConditionError(text, offset, ...vocabulary.unknown(word));
+    const [what, hint] = vocabulary.unknown(word);
+    return new ConditionError(text, offset, what, wordHint(word, text, offset) ?? hint);
   }
   if (code === 'no_such_key') {
     const near = nearest(word, fieldNames);
     const hint = near === null ? `fields: ${fieldNames.join(', ')}` : `did you mean ${near}?`;
     return new ConditionError(text, offset, `"${word}" is no field of it`, hint);
   }
-  if (summary.endsWith('Unexpected token: EOF')) return new ConditionError(text, offset, 'the condition ends too early');
-  return new ConditionError(text, offset, summary.slice(0, 200));
+  const slip = slipOf(summary, text, offset);
+  return new ConditionError(text, offset, slip.summary, slip.hint);
 }
 
 const macros = new Set(['all', 'exists', 'exists_one', 'map', 'filter']);
@@ -156,10 +159,11 @@ export function inspect(node: ASTNode, text: string, depth = 0): number {
   return deepest;
 }
 
-/** Zones are named in the condition itself, so that a name that no input has is found when it is loaded. */
-export function checkZones(node: ASTNode, text: string, zones: readonly string[]): void {
+/** Zones are named in the condition itself, so that a name that no input has is found when it is loaded. `zones` is null where none may be asked for. */
+export function checkZones(node: ASTNode, text: string, zones: readonly string[] | null): void {
   const { op, args, start } = node as unknown as { op: string; args: unknown; start: number };
   if (op === 'call' && Array.isArray(args) && args[0] === 'in_zone') {
+    if (zones === null) throw new ConditionError(text, start, zonesElsewhere.summary, zonesElsewhere.hint);
     const [, zone] = nodesIn(args[1]) as unknown as { op: string; args: unknown; start: number }[];
     const offset = zone?.start ?? start;
     if (zone?.op !== 'value')

@@ -53,12 +53,13 @@ export function isReservedVariable(name: string): boolean {
 /**
  * Compiles a condition over the named stages; each name is a list of observations with `score`, `label`, `group`, `text`,
  * `of`, `box.{x_min,y_min,x_max,y_max}`, `segment.{start_s,end_s}` and `values.<name>`. `later` are stages that have not run when
- * it is asked: they are refused by name. `zones` are the names that `in_zone` may be asked for. Rejects with a ConditionError.
+ * it is asked: they are refused by name. `zones` are the names that `in_zone` may be asked for; null where it may not be asked. Rejects with
+ * a ConditionError.
  */
 export async function compileCondition(
   text: string,
   variables: Readonly<Record<string, 'list'>>,
-  { later = [], zones = [] }: { readonly later?: readonly string[]; readonly zones?: readonly string[] } = {},
+  { later = [], zones = null }: { readonly later?: readonly string[]; readonly zones?: readonly string[] | null } = {},
 ): Promise<Condition> {
   const names = Object.keys(variables);
   let here: Zones = {};

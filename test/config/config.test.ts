@@ -73,7 +73,9 @@ test('each bad configuration is explained, all problems at once, as in its golde
     .filter((name) => !name.endsWith('.txt'))
     .map((name): [string, string] => [name.replace(/\.yaml$/, ''), join(bad, name.endsWith('.yaml') ? name : join(name, 'shoal.yaml'))]);
   const made = Object.entries(generated).map(([name, make]): [string, string] => [name, make()]);
-  t.ok(written.length + made.length >= 40, 'no case was lost');
+  t.ok(written.length + made.length >= 80, 'no case was lost');
+  const deciding = written.filter(([name]) => name.startsWith('decide-'));
+  t.ok(deciding.length >= 30, `${deciding.length} of them are about pipelines and what they decide`);
   for (const [name, path] of [...written, ...made]) {
     const start = performance.now();
     const error = await failure(path);
@@ -268,7 +270,7 @@ test('the JSON Schema for editors accepts the good files and rejects the bad sha
     'device-id',
     'version',
     'no-version',
-    'too-many-stages',
+    'decide-too-many-stages',
   ];
   for (const name of shapes) t.notOk(validate(parse(readFileSync(join(bad, `${name}.yaml`), 'utf8'))), name);
   const find = { task: 'detect-faces', as: 'faces' };

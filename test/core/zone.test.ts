@@ -61,5 +61,5 @@ test('a zone that no input has, or that is not written out, is refused with its 
   t.match(await refused("people.exists(p, in_zone(p.box, 'roof'))"), /; zones: door, gate$/);
   t.match(await refused("people.exists(p, in_zone(p.box, 'x'))", []), /; give it zones$/);
   t.match(await refused('people.exists(p, in_zone(p.box, p.label))'), /in_zone\(\) needs the name of a zone/);
-  t.match(await refused("people.exists(p, in_zone(p.score, 'door'))"), /no matching overload/);
+  t.match(await refused("people.exists(p, in_zone(p.score, 'door'))"), /in_zone\(\) needs a box and a name/);
 });
