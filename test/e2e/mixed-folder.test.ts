@@ -17,22 +17,21 @@ interface Payload {
   readonly pipeline: string;
   readonly outcome: string;
   readonly capture: { readonly name: string };
+  readonly trace: { readonly stages: readonly { readonly state?: string }[] };
   readonly observations: Readonly<Record<string, readonly { readonly label?: string; readonly group?: string; readonly text?: string }[]>>;
 }
 
-const from = ['inbox'];
+/** None names an input: what can read a capture gets it. */
 const pipelines = {
-  types: { from, stages: [{ task: 'identify-file', as: 'content' }] },
+  types: { stages: [{ task: 'identify-file', as: 'content' }] },
   signs: {
-    from,
     stages: [
       { task: 'detect-text', as: 'regions' },
       { task: 'read-text', each: 'regions', as: 'lines' },
     ],
   },
-  faces: { from, stages: [{ task: 'detect-faces', as: 'faces' }] },
+  faces: { stages: [{ task: 'detect-faces', as: 'faces' }] },
   speech: {
-    from,
     stages: [
       { task: 'denoise-speech', as: 'noise' },
       { task: 'detect-speech', as: 'speech' },
@@ -40,19 +39,27 @@ const pipelines = {
   },
 };
 
-const looked = ['faces', 'signs', 'types'];
+/** Takes every file and looks into PNG pictures only. */
+const gated = {
+  stages: [
+    { task: 'identify-file', as: 'content' },
+    { task: 'detect-faces', as: 'faces', when: "content.exists(c, c.label == 'png')" },
+  ],
+};
+
+const looked = ['faces', 'gated', 'signs', 'types'];
 /** What lies in the folder: where it comes from, what it is, and the pipelines that can read it. */
 const files: Readonly<Record<string, { readonly source: string; readonly content: string; readonly pipelines: readonly string[] }>> = {
   'sign.jpg': { source: 'samples/sign.jpg', content: 'jpeg image', pipelines: looked },
   'astronaut.png': { source: 'samples/astronaut.png', content: 'png image', pipelines: looked },
-  'announcement.wav': { source: 'samples/announcement.wav', content: 'wav audio', pipelines: ['speech', 'types'] },
-  'an-image-they-say.jpg': { source: 'README.md', content: 'markdown text', pipelines: ['types'] },
-  'report.pdf': { source: 'data/magika/pdf/magika_test.pdf', content: 'pdf document', pipelines: ['types'] },
-  'letter.docx': { source: 'data/magika/docx/doc.docx', content: 'docx document', pipelines: ['types'] },
-  'things.zip': { source: 'data/magika/zip/magika_test.zip', content: 'zip archive', pipelines: ['types'] },
-  'song.mp3': { source: 'data/magika/mp3/test.mp3', content: 'mp3 audio', pipelines: ['types'] },
-  'drawing.svg': { source: 'data/magika/svg/magika_test.svg', content: 'svg image', pipelines: ['types'] },
-  script: { source: 'data/magika/python/code.py', content: 'python code', pipelines: ['types'] },
+  'announcement.wav': { source: 'samples/announcement.wav', content: 'wav audio', pipelines: ['gated', 'speech', 'types'] },
+  'an-image-they-say.jpg': { source: 'README.md', content: 'markdown text', pipelines: ['gated', 'types'] },
+  'report.pdf': { source: 'data/magika/pdf/magika_test.pdf', content: 'pdf document', pipelines: ['gated', 'types'] },
+  'letter.docx': { source: 'data/magika/docx/doc.docx', content: 'docx document', pipelines: ['gated', 'types'] },
+  'things.zip': { source: 'data/magika/zip/magika_test.zip', content: 'zip archive', pipelines: ['gated', 'types'] },
+  'song.mp3': { source: 'data/magika/mp3/test.mp3', content: 'mp3 audio', pipelines: ['gated', 'types'] },
+  'drawing.svg': { source: 'data/magika/svg/magika_test.svg', content: 'svg image', pipelines: ['gated', 'types'] },
+  script: { source: 'data/magika/python/code.py', content: 'python code', pipelines: ['gated', 'types'] },
 };
 
 test('a mixed folder ends as results of the right pipelines, and nothing of it is dropped', {
@@ -67,8 +74,8 @@ test('a mixed folder ends as results of the right pipelines, and nothing of it i
     device: { id: 'dock-7' },
     connections: { lan: { type: 'mqtt', url: broker.url } },
     sinks: { lan: { type: 'mqtt', connection: 'lan' } },
-    inputs: { inbox: { type: 'folder', path: scratch.inbox, settle_ms: 20, rescan_ms: 200 } },
-    pipelines,
+    inputs: { inbox: { type: 'folder', path: scratch.inbox, route: 'auto', settle_ms: 20, rescan_ms: 200 } },
+    pipelines: { ...pipelines, gated },
   });
   const daemon = new DaemonProcess(scratch);
   t.teardown(async () => {
@@ -103,13 +110,21 @@ test('a mixed folder ends as results of the right pipelines, and nothing of it i
   t.ok(found('sign.jpg', 'signs', 'lines').some(({ text }) => text === 'DOCK 7'));
   t.equal(found('astronaut.png', 'faces', 'faces').length, 1);
   t.equal(found('announcement.wav', 'speech', 'speech').length, 2);
+  t.equal(found('astronaut.png', 'gated', 'faces').length, 1);
+  const gates = (name: string) => results().find((one) => one.capture.name === name && one.pipeline === 'gated')?.trace.stages[1]?.state;
+  t.equal(gates('sign.jpg'), 'skipped: when is false');
   t.same(scratch.files('failed'), []);
 
-  // A picture that is none: what it claims to be is told, and that it cannot be looked at too.
+  // A picture that is none: the model is not taken in, so its gate has nobody try to decode it; those that look at pictures cannot.
   const broken = path.join(scratch.outside, 'broken.png');
   writeFileSync(broken, Buffer.concat([Buffer.from('\x89PNG\r\n\x1a\n', 'latin1'), Buffer.alloc(5000, 'not a chunk')]));
   renameSync(broken, path.join(scratch.inbox, 'broken.png'));
-  await until('the broken picture has its three results', () => results().length >= expected + 3, patienceMs);
+  await until('the broken picture has its four results', () => results().length >= expected + 4, patienceMs);
   const outcomes = results().filter(({ capture }) => capture.name === 'broken.png');
-  t.same(outcomes.map(({ pipeline, outcome }) => `${pipeline} ${outcome}`).sort(), ['faces failed', 'signs failed', 'types published']);
+  t.same(outcomes.map(({ pipeline, outcome }) => `${pipeline} ${outcome}`).sort(), [
+    'faces failed',
+    'gated published',
+    'signs failed',
+    'types published',
+  ]);
 });
