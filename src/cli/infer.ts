@@ -12,7 +12,7 @@ import { ShoalError } from '../core/errors.js';
 import { captureId } from '../core/id.js';
 import { canRead, readableBy } from '../core/pipeline.js';
 import type { ResultRecord } from '../core/settled.js';
-import { readableMediaTypes } from '../core/sniff.js';
+import { readableMediaTypes, whatIs } from '../core/sniff.js';
 import { runOnce } from '../engine/run-once.js';
 import { Reporter } from '../flow/report.js';
 import { compileWorthTelling, type OnTrouble } from '../flow/worth-telling.js';
@@ -56,7 +56,7 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const surroundings = quietSurroundings();
   const header = await look(file, surroundings);
   const unsupported = (reader: string) =>
-    new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${header.mediaType} (told by its content); ${reader}`);
+    new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${whatIs(header.mediaType)} (${header.mediaType}, told by its content); ${reader}`);
   const { pipelines, models, engine, device, configHash, zones } = await planInference(parts, options, header).catch((error: unknown) => {
     const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && !readableMediaTypes.has(header.mediaType);
     if (!nothingReadsIt || options.task !== undefined || options.pipeline !== undefined) throw error;

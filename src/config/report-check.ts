@@ -7,6 +7,7 @@ import { checkAcceptance } from './check-condition.js';
 import { checkName } from './check-name.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
+import { defaultName } from './stage-name.js';
 
 interface Pipeline {
   readonly stages: readonly unknown[];
@@ -63,18 +64,22 @@ async function checkTrack(draft: Draft, path: readonly PathSegment[], { stages, 
   const { boxes, where } = track;
   if (typeof boxes === 'string') {
     checkName(draft, [...path, 'boxes'], boxes, names, 'stage');
-    const reads = readBy(draft, stages[0]);
+    const reads = readBy(draft, stages, boxes);
     if (names.includes(boxes) && reads !== undefined && reads !== 'image') {
-      draft.add([...path, 'boxes'], `its pipeline reads ${reads}, where nothing has a box`, 'remove track');
+      draft.add([...path, 'boxes'], `${printable(boxes)} reads ${reads}, where nothing has a box`, 'name a stage that reads images');
     }
   }
   if (typeof where === 'string') await checkAcceptance(draft, [...path, 'where'], where, zones);
 }
 
-/** What a stage looks at; undefined where its task is unknown. */
-function readBy(draft: Draft, stage: unknown): string | undefined {
-  const { task } = (stage ?? {}) as { task?: unknown };
-  return draft.parts.tasks.find(({ name }) => name === task)?.reads;
+/** What the stage of this name looks at; undefined where there is none, or its task is unknown. */
+function readBy(draft: Draft, stages: readonly unknown[], name: string): string | undefined {
+  const tasks = stages.flatMap((stage) => {
+    const { task, as } = (stage ?? {}) as { task?: unknown; as?: unknown };
+    const found = draft.parts.tasks.find((candidate) => candidate.name === task);
+    return found !== undefined && (as ?? defaultName(found)) === name ? [found] : [];
+  });
+  return tasks[0]?.reads;
 }
 
 function checkTimeZone(draft: Draft, path: readonly PathSegment[]): void {
