@@ -15,7 +15,7 @@ import type { PipelineConfig } from '../src/core/pipeline.js';
 import { Receipt } from '../src/core/receipt.js';
 import { waitingRules } from '../src/core/waiting.js';
 import { engineOptions } from '../src/engine/options.js';
-import { runOnce } from '../src/engine/run-once.js';
+import { KeptEngine } from '../src/engine/run-once.js';
 import { Reporter } from '../src/flow/report.js';
 import { Schedule } from '../src/flow/schedule.js';
 import { compileWorthTelling } from '../src/flow/worth-telling.js';
@@ -50,7 +50,9 @@ export async function coreTime(): Promise<readonly Figure[]> {
   const path = resolve('samples/label.png');
   const header = { ...headerOf(0), bytes: statSync(path).size };
   const job = { header, content: { path }, pipelines: pipelines.map(({ name }) => name), solo: true, hangMs: 60_000 };
-  const recorded = await runOnce({ options: engineOptions.parse({}), pipelines, models: registry.list(), surroundings: around }, job);
+  const engine = new KeptEngine({ options: engineOptions.parse({}), pipelines, models: registry.list(), surroundings: around });
+  const recorded = await engine.run(job);
+  await engine.stop();
   const worthTelling = await compileWorthTelling(pipelines, () => {});
   const schedule = new Schedule({
     ...around,

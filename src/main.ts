@@ -24,6 +24,7 @@ const commands: Record<string, () => Promise<Factory>> = {
   infer: async () => (await import('./cli/infer.js')).inferCommand,
   models: async () => (await import('./cli/models.js')).modelsCommand,
   doctor: async () => (await import('./cli/doctor.js')).doctorCommand,
+  pipelines: async () => (await import('./cli/pipelines.js')).pipelinesCommand,
   results: async () => (await import('./cli/results.js')).resultsCommand,
   explain: async () => (await import('./cli/explain.js')).explainCommand,
   audit: async () => (await import('./cli/audit/audit-command.js')).auditCommand,

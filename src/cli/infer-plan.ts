@@ -1,8 +1,7 @@
 /**
  * What `shoal infer` runs: the pipelines of a configuration, one of them, one task, or every task that can read the file.
  */
-import type { Settings } from '../config/config-parts.js';
-import { loadConfig } from '../config/load-config.js';
+import { type Loaded, loadConfig } from '../config/load-config.js';
 import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
@@ -10,16 +9,10 @@ import { type Model, modelRef } from '../core/model.js';
 import { allChoicesOf, canRead, type PipelineConfig, type PipelineSpec } from '../core/pipeline.js';
 import type { Zones } from '../core/zone.js';
 import type { EngineOptions } from '../engine/options.js';
-import { runtimeVersion } from '../engine/runtime-version.js';
-import { readNature } from '../ops/board.js';
-import { bundledModels, type Parts } from '../parts.js';
-import { noCalibrations, readCalibrations } from '../registry/calibrations.js';
-import { openVariantPolicy, type VariantPolicy } from '../registry/choose-variant.js';
-import { fingerprintOf } from '../registry/fingerprint.js';
-import { modelFolders } from '../registry/model-folders.js';
-import { openRegistry } from '../registry/registry.js';
-import { resolvePipelines } from '../registry/resolve.js';
-import { usualStateDir } from './models-setting.js';
+import type { Parts } from '../parts.js';
+import type { Registry } from '../registry/registry.js';
+import { type Resolution, resolvePipelines } from '../registry/resolve.js';
+import { openBoardModels } from './board-models.js';
 
 export interface InferOptions {
   readonly config?: string;
@@ -41,25 +34,29 @@ export interface InferPlan {
 
 type Capture = Pick<CaptureHeader, 'kind' | 'mediaType'>;
 type Pipelines = Readonly<Record<string, PipelineConfig>>;
+export type LoadedParts = Loaded<Parts['sections']>;
 
 /** Throws USAGE, CONFIG_INVALID or MODEL_MISSING. Of several pipelines, those that cannot run are left out. */
 export async function planInference(parts: Parts, options: InferOptions, capture: Capture): Promise<InferPlan> {
   if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
   const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
-  const policy = await policyOf(loaded?.settings);
-  const paths = loaded?.settings.paths ?? { state_dir: usualStateDir(), models_dirs: [] };
-  const calibrations = loaded === null ? noCalibrations : await readCalibrations(paths.state_dir);
-  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins, calibrations);
+  const { registry, policy } = await openBoardModels(loaded?.settings ?? null);
   const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
-  if (resolution.pipelines.length === 0) {
-    throw new ShoalError(
-      'MODEL_MISSING',
-      resolution.problems.map(({ path, found, expected }) => `${path}: ${found}; ${expected}`).join('; '),
-    );
-  }
+  refuseNone(resolution);
   const named = options.pipeline !== undefined || options.task !== undefined;
   const pipelines = resolution.pipelines.filter((pipeline) => named || canRead(pipeline, capture));
+  return planOf(parts, loaded, pipelines, registry);
+}
+
+/** Throws MODEL_MISSING, with every problem, where no pipeline can run. */
+export function refuseNone({ pipelines, problems }: Resolution): void {
+  if (pipelines.length > 0) return;
+  throw new ShoalError('MODEL_MISSING', problems.map(({ path, found, expected }) => `${path}: ${found}; ${expected}`).join('; '));
+}
+
+/** What an engine needs for these pipelines. */
+export function planOf(parts: Parts, loaded: LoadedParts | null, pipelines: readonly PipelineSpec[], registry: Registry): InferPlan {
   const models = pipelines.flatMap(allChoicesOf).flatMap(({ model }) => registry.find(model) ?? []);
   return {
     pipelines,
@@ -69,13 +66,6 @@ export async function planInference(parts: Parts, options: InferOptions, capture
     configHash: loaded?.configHash ?? 'none',
     zones: Object.fromEntries(Object.entries(loaded?.settings.inputs ?? {}).map(([name, { zones = {} }]) => [name, zones])),
   };
-}
-
-/** What the daemon would choose with this configuration; without one, what is pinned. */
-async function policyOf(settings: Settings | undefined): Promise<VariantPolicy> {
-  const board = fingerprintOf(readNature(), runtimeVersion());
-  if (settings !== undefined) return openVariantPolicy(settings.variants, settings.paths.state_dir, board);
-  return { mode: 'pinned', board: board.class, tuning: { state: 'none', reason: 'no configuration was named' } };
 }
 
 /** Tasks that add nothing for a person on their own: they find or prepare what another reads or hears, or tell more of what another finds. */

@@ -13,18 +13,12 @@ import { captureId } from '../core/id.js';
 import { canRead, readableBy } from '../core/pipeline.js';
 import type { ResultRecord } from '../core/settled.js';
 import { readableMediaTypes, whatIs } from '../core/sniff.js';
-import { runOnce } from '../engine/run-once.js';
-import { Reporter } from '../flow/report.js';
-import { compileWorthTelling, type OnTrouble } from '../flow/worth-telling.js';
-import { SystemClock } from '../ops/clock.js';
-import { HealthBoard } from '../ops/health.js';
-import { createLog } from '../ops/log.js';
-import { PromMetrics } from '../ops/metrics.js';
 import type { Parts } from '../parts.js';
 import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
 import { runText } from './explanation-text.js';
 import { type InferOptions, planInference } from './infer-plan.js';
+import { PlanRunner, quietSurroundings } from './plan-runner.js';
 import { resultText, type ShownResult } from './result-text.js';
 import { sniffFile } from './sniff-file.js';
 
@@ -57,31 +51,23 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const header = await look(file, surroundings);
   const unsupported = (reader: string) =>
     new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${whatIs(header.mediaType)} (${header.mediaType}, told by its content); ${reader}`);
-  const { pipelines, models, engine, device, configHash, zones } = await planInference(parts, options, header).catch((error: unknown) => {
+  const plan = await planInference(parts, options, header).catch((error: unknown) => {
     const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && !readableMediaTypes.has(header.mediaType);
     if (!nothingReadsIt || options.task !== undefined || options.pipeline !== undefined) throw error;
     throw unsupported(
       `Shoal looks into ${[...readableMediaTypes].join(', ')}, and identifies other files once a model for it is installed`,
     );
   });
+  const { pipelines } = plan;
   const unfit = pipelines.find((pipeline) => !canRead(pipeline, header));
   if (unfit !== undefined) throw unsupported(`${unfit.name} reads ${readableBy([unfit])}`);
   if (pipelines.length === 0) throw unsupported('no pipeline of the configuration reads that');
-  const hangMs = Math.max(...pipelines.map((pipeline) => pipeline.hangMs));
-  const names = pipelines.map(({ name }) => name);
-  const job = { header, content: { path: await realpath(file) }, pipelines: names, solo: true, hangMs };
-  const answer = await runOnce({ options: engine, pipelines, models, surroundings }, job);
-  const onTrouble: OnTrouble = (pipeline, key, message) => surroundings.log.warn({ pipeline }, `${key}: ${message}`);
-  // A file belongs to no input: the zones of all are looked at.
-  const here = Object.assign({}, ...Object.values(zones));
-  const worthTelling = await compileWorthTelling(pipelines, onTrouble, { ...zones, [header.input]: here });
-  const { results } = new Reporter({ device, configHash, worthTelling }).answered(
-    header,
-    pipelines.map((spec) => ({ spec })),
-    answer,
-    { queueMs: 0, attempt: 1 },
-  );
-  return results.map(({ record }) => record);
+  const runner = await PlanRunner.of(plan, surroundings, header.input);
+  try {
+    return (await runner.run(header, await realpath(file))).map(({ record }) => record);
+  } finally {
+    await runner.stop();
+  }
 }
 
 async function look(file: string, { clock }: Surroundings): Promise<CaptureHeader> {
@@ -90,9 +76,4 @@ async function look(file: string, { clock }: Surroundings): Promise<CaptureHeade
   const capturedAt = new Date(wallMs).toISOString();
   const id = captureId(wallMs);
   return { id, input: 'file', name: basename(file), kind, mediaType, bytes, capturedAt, clockSynced: clock.synced(), boot: 1, seq: 1 };
-}
-
-function quietSurroundings(): Surroundings {
-  const clock = new SystemClock();
-  return { clock, log: createLog({ level: 'error', format: 'text' }), metrics: new PromMetrics(), health: new HealthBoard(clock) };
 }

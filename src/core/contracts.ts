@@ -350,6 +350,8 @@ export interface Task<Options = unknown> {
   readonly takesEach: boolean;
   /** What it makes of an observation beyond its box, for a person: `turns each face by its eyes`. A stage of it takes no `crop`, which would hide that. */
   readonly cutsOut?: string;
+  /** Whether it gives later stages another recording: only then it gets `replaceAudio`. */
+  readonly givesAudio?: true;
   /** The task that finds what this one looks at, for a person who asks for this one alone. */
   readonly looksAt?: string;
   readonly options: z.ZodType<Options>;

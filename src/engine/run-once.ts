@@ -1,5 +1,6 @@
 /**
- * One engine for one purpose, then gone: a single job, or an answer to "does this model, does the runtime work here?".
+ * One engine for one purpose, then gone: a single job, some jobs one after the other, or an answer to "does this model, does the runtime
+ * work here?".
  *
  * Guarantees: whatever the native code does (abort, SIGILL, hang), the caller lives and gets a reason.
  */
@@ -37,15 +38,33 @@ function open(config: EngineConfig, entry: string, log: Surroundings['log']): Pr
   });
 }
 
-/** Runs one job in an engine of its own. Throws what `Engines.run` rejects with. */
-export async function runOnce(setup: PoolSetup, job: EngineJob): Promise<EngineAnswer> {
-  const { options, pipelines, models, warm = [], surroundings, entry = engineEntry } = setup;
-  const { threads, arena, max_memory_bytes: maxMemoryBytes } = options;
-  const { host } = await open({ pipelines, models, warm, threads, arena, maxMemoryBytes }, entry, surroundings.log);
-  try {
-    return await host.run({ ...job, solo: true });
-  } finally {
-    await host.stop(limits.drainMs);
+/** An engine kept over jobs that come one at a time; one that died under a job is replaced for the next. Opened by the first job, or before. */
+export class KeptEngine {
+  readonly #setup: PoolSetup;
+  #host: EngineHost | null = null;
+
+  constructor(setup: PoolSetup) {
+    this.#setup = setup;
+  }
+
+  /** Throws ENGINE_UNAVAILABLE. */
+  async open(): Promise<void> {
+    if (this.#host?.ready) return;
+    const { options, pipelines, models, warm = [], surroundings, entry = engineEntry } = this.#setup;
+    const { threads, arena, max_memory_bytes: maxMemoryBytes } = options;
+    const { host } = await open({ pipelines, models, warm, threads, arena, maxMemoryBytes }, entry, surroundings.log);
+    this.#host = host;
+  }
+
+  /** Throws what `Engines.run` rejects with. */
+  async run(job: EngineJob): Promise<EngineAnswer> {
+    await this.open();
+    if (this.#host === null) throw new ShoalError('SHOAL_INTERNAL', 'an engine that was opened is gone');
+    return this.#host.run({ ...job, solo: true });
+  }
+
+  async stop(): Promise<void> {
+    await this.#host?.stop(limits.drainMs);
   }
 }
 

@@ -15,6 +15,7 @@ import type { PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type ModelChoice, type PipelineSpec, type StageSpec } from '../core/pipeline.js';
 import type { Alternative, Escalation, Observation, StageTrace } from '../core/result.js';
+import { lookKey, secondLookKey } from '../core/sharing.js';
 import type { Costs } from './costs.js';
 import { type Chosen, chooseThings } from './crop.js';
 import { decide, judge, replaced } from './decide.js';
@@ -174,7 +175,7 @@ async function look(state: State, planned: PlannedStage): Promise<Looked> {
   const { spec } = planned;
   const items = itemsOf(state, spec);
   const source = spec.each === undefined ? null : eachOf(spec).map((name) => state.keys.get(name) ?? 'did not run');
-  const key = JSON.stringify([spec.task, spec.model, spec.variant, spec.options, source, spec.crop, state.heard]);
+  const key = lookKey(spec, source, state.heard);
   if (spec.crop === undefined || items === null || items.length === 0) return lookAt(state, planned, items, key);
   try {
     const { image } = await decodedOf(state);
@@ -209,7 +210,7 @@ async function lookAt(state: State, planned: PlannedStage, each: readonly Observ
     return { outcome: { ...outcome, trace: { ...trace, alternative } }, key };
   }
   const { model, variant } = spec.escalate;
-  const secondKey = JSON.stringify([key, spec.accept, model, variant]);
+  const secondKey = secondLookKey(key, spec);
   const unaffordable = state.shared.has(secondKey) ? null : tooDear(state, spec.escalate, refused.length);
   if (unaffordable !== null) return { outcome: { ...outcome, trace: { ...trace, escalated: unaffordable } }, key };
   const again = each === null ? null : refused.flatMap((index) => each[index] ?? []);

@@ -62,7 +62,7 @@ export async function runStage(
     const replaceAudio = (samples: Float32Array, rateHz: number): void => {
       heard.audio = samplesAudio(samples, rateHz);
     };
-    const input = { ...taskInput(stage, decoded, each, open, trace), replaceAudio };
+    const input = { ...taskInput(stage, decoded, each, open, trace), ...(task.givesAudio ? { replaceAudio } : {}) };
     const found = await (stage.crop === undefined ? task.run(input) : runOnParts(task, input, stage.crop));
     await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;

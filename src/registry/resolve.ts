@@ -46,6 +46,8 @@ export interface Resolution {
   /** Of those pipelines, each variant once. */
   readonly runs: readonly VariantRun[];
   readonly problems: readonly ResolveProblem[];
+  /** By pipeline, also of those with a problem: each stage as far as it could be resolved. */
+  readonly stages: Readonly<Record<string, readonly (StageSpec | null)[]>>;
 }
 
 export function resolvePipelines(
@@ -57,6 +59,7 @@ export function resolvePipelines(
   const pipelines: PipelineSpec[] = [];
   const problems: ResolveProblem[] = [];
   const runs: VariantRun[] = [];
+  const all: Record<string, readonly (StageSpec | null)[]> = {};
   for (const [name, config] of Object.entries(configs)) {
     const before = problems.length;
     const stages = config.stages.map((stage, i) => {
@@ -70,6 +73,7 @@ export function resolvePipelines(
       problems.length > before
         ? { cheaper: [], runs: [] }
         : resolveDegrade(config.degrade ?? [], config.stages, specs, `pipelines.${name}.degrade`, resolve);
+    all[name] = stages.map((stage) => stage?.spec ?? null);
     if (config.stages.length === 0) problems.push({ path: `pipelines.${name}.stages`, found: 'no stages', expected: 'at least one' });
     if (problems.length > before) continue;
     pipelines.push({
@@ -88,7 +92,7 @@ export function resolvePipelines(
     });
     for (const run of [...stages.flatMap((stage) => stage?.runs ?? []), ...ways.runs]) addRun(runs, name, run);
   }
-  return { pipelines: withStandIns(pipelines), runs, problems };
+  return { pipelines: withStandIns(pipelines), runs, problems, stages: all };
 }
 
 /** A pipeline that cannot run, or reads other captures, stands in for none: the way to it is given up, those before stay. */

@@ -120,6 +120,7 @@ export const denoiseSpeech: Task<Options> = {
   summary: 'Takes the noise out of a recording for the stages after it; the score is the share of the noise that went, 0.9 is 10 dB.',
   reads: 'audio',
   takesEach: false,
+  givesAudio: true,
   options,
   metric: differentScores,
   fit,

@@ -9,7 +9,7 @@ import { bytesContent, openContent, readContent } from '../../src/engine/content
 import { engineOptions } from '../../src/engine/options.js';
 import { faultOf, readReply } from '../../src/engine/protocol.js';
 import { runJob } from '../../src/engine/run-job.js';
-import { probeModels, probeRuntime, runOnce } from '../../src/engine/run-once.js';
+import { KeptEngine, probeModels, probeRuntime } from '../../src/engine/run-once.js';
 import { Sessions } from '../../src/engine/sessions.js';
 import { bareSpawn } from '../support/bare-spawn.js';
 import { additionModel, entryOf, job, model, pipeline, pixelPng, run, setup, stage, tools } from '../support/engine-lab.js';
@@ -345,11 +345,25 @@ test('models and the runtime are probed in processes of their own', async (t) =>
   t.match(await probeRuntime(log, entryOf('engine-sigill')), { ok: false, reason: /SIGILL/ });
 });
 
-test('one file can be run in an engine of its own', async (t) => {
-  const once = setup(testSurroundings(), [pipeline('size', [stage('size')])]);
-  t.match(await runOnce(once, job(['size'])), { pipelines: [{ observations: { size: [{ label: '1 x 1' }] } }] });
-  await t.rejects(runOnce({ ...once, entry: entryOf('engine-exits') }, job(['size'])), {
-    code: 'ENGINE_UNAVAILABLE',
-    message: /cannot work here/,
-  });
+test('captures can be run one after the other in an engine of their own, which is replaced when it dies of one', async (t) => {
+  const kept = new KeptEngine(
+    setup(testSurroundings(), [
+      pipeline('process', [stage('process')]),
+      pipeline('crash', [stage('crash', { options: { says: 'dying' } })]),
+    ]),
+  );
+  t.teardown(() => kept.stop());
+  const pid = async () => (await kept.run(job(['process']))).pipelines[0]?.observations.process?.[0]?.label;
+  const first = await pid();
+  t.match(first, /^\d+$/);
+  t.equal(await pid(), first, 'it is kept');
+  await t.rejects(kept.run(job(['crash'])), { code: 'ENGINE_CRASHED', alone: true });
+  const second = await pid();
+  t.match(second, /^\d+$/);
+  t.not(second, first);
+});
+
+test('an engine that does not start says why', async (t) => {
+  const once = { ...setup(testSurroundings(), []), entry: entryOf('engine-exits') };
+  await t.rejects(new KeptEngine(once).run(job(['size'])), { code: 'ENGINE_UNAVAILABLE', message: /cannot work here/ });
 });

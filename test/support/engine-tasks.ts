@@ -76,6 +76,7 @@ export const testTasks: readonly Task[] = [
       return [{ score: 1, values: { heard: samples[0] ?? Number.NaN } }];
     }),
     reads: 'audio',
+    givesAudio: true,
   },
   {
     ...task('listen', z.object({}), async ({ audio }) => {
