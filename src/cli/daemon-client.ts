@@ -15,16 +15,28 @@ import { Exit, exitCodes } from './exit.js';
  * The shape is the daemon's word: both are of one version.
  */
 export async function askDaemon<Body>(context: Pick<CommandContext, 'stderr'>, socketPath: string, path: string): Promise<Body> {
+  const { status, body } = await ask(socketPath, path);
+  return status === 200 ? (body as Body) : refused(context, status, body);
+}
+
+/** As `askDaemon`; null where there is no such thing. */
+export async function askDaemonFor<Body>(context: Pick<CommandContext, 'stderr'>, socketPath: string, path: string): Promise<Body | null> {
+  const { status, body } = await ask(socketPath, path);
+  if (status === 404) return null;
+  return status === 200 ? (body as Body) : refused(context, status, body);
+}
+
+function refused(context: Pick<CommandContext, 'stderr'>, status: number, body: unknown): never {
+  const sentence = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : `it answered ${status}`;
+  context.stderr.write(`shoal: the daemon could not answer: ${sentence}\n`);
+  throw new Exit(exitCodes.failed);
+}
+
+async function ask(socketPath: string, path: string): Promise<{ status: number; body: unknown }> {
   const { status, text } = await get(socketPath, path).catch((error: NodeJS.ErrnoException) => {
     throw new ShoalError('DAEMON_UNREACHABLE', unreachable(socketPath, error), { cause: error });
   });
-  const body = parse(socketPath, text);
-  if (status !== 200) {
-    const sentence = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : `it answered ${status}`;
-    context.stderr.write(`shoal: the daemon could not answer: ${sentence}\n`);
-    throw new Exit(exitCodes.failed);
-  }
-  return body as Body;
+  return { status, body: parse(socketPath, text) };
 }
 
 function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {

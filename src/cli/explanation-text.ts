@@ -4,6 +4,7 @@
  * Payload and trace are stored text of whatever version wrote them, so every field is optional here: what is missing is left out.
  */
 import type { Explanation } from '../core/contracts.js';
+import { noPipeline } from '../core/receipt.js';
 import type { Degradation, Observation, Outcome, StageTrace, Trace } from '../core/result.js';
 import { conditionText, decisionLines } from './decision-text.js';
 import { observationText } from './result-text.js';
@@ -22,23 +23,15 @@ interface Payload {
 
 const observationsShown = 20;
 
-const outcomeSentences: Readonly<Record<Outcome, string>> = {
-  published: 'It was published',
-  silent: 'It was kept silent: the stages ran, but by itself it was not worth telling',
-  abstained: 'It abstained: the models were not sure enough to say anything',
-  late: 'It was late: over its budget_ms, so the remaining stages did not run',
-  dropped: 'It was dropped: this pipeline did not look at it',
-  failed: 'It failed',
-};
-
 /** What ran and what came of it, of a result that was not stored; several lines, without a newline at the end. */
 export function runText(result: Pick<Explanation, 'captureName' | 'pipeline' | 'outcome' | 'reason' | 'payload' | 'trace'>): string {
+  const trace = parse<Partial<Trace>>(result.trace);
   return asText([
-    `"${result.captureName}" by pipeline ${result.pipeline}`,
+    headline(result),
     '',
-    ...section('What ran', ranText(result, parse<Partial<Trace>>(result.trace))),
-    ...section('What was found', foundText(parse<Payload>(result.payload))),
-    ...section('Outcome', [`${result.outcome}${result.reason === null ? '' : `: ${result.reason}`}`]),
+    ...section('What ran', ranText(result, trace)),
+    ...section('What was found', foundText(parse<Payload>(result.payload), trace)),
+    ...section('Outcome', outcomeText(result, trace, 'would be')),
   ]);
 }
 
@@ -47,13 +40,18 @@ export function explanationText(explanation: Explanation): string {
   const payload = parse<Payload>(explanation.payload);
   const trace = parse<Partial<Trace>>(explanation.trace);
   return asText([
+    headline(explanation),
     `Result ${explanation.id}`,
     '',
     ...section('What came', cameIn(explanation, payload)),
     ...section('What ran', ranText(explanation, trace)),
-    ...section('What was found', foundText(payload)),
-    ...section('What became of it', becameText(explanation)),
+    ...section('What was found', foundText(payload, trace)),
+    ...section('What became of it', [...outcomeText(explanation, trace, 'was'), ...keptText(explanation)]),
   ]);
+}
+
+function headline({ captureName, pipeline, outcome }: Pick<Explanation, 'captureName' | 'pipeline' | 'outcome'>): string {
+  return pipeline === noPipeline ? `"${captureName}": dropped` : `"${captureName}" by pipeline ${pipeline}: ${outcome}`;
 }
 
 function asText(lines: readonly string[]): string {
@@ -78,14 +76,20 @@ function cameIn(explanation: Explanation, payload: Payload): string[] {
   ];
 }
 
-function ranText(explanation: Pick<Explanation, 'pipeline'>, trace: Partial<Trace>): string[] {
-  const { attempt = 1, queue_ms, decode_ms, degraded, stages = [], abstain } = trace;
+function ranText({ pipeline, outcome }: Pick<Explanation, 'pipeline' | 'outcome'>, trace: Partial<Trace>): string[] {
+  if (pipeline === noPipeline) return ['Nothing: no pipeline looks at such a capture.'];
+  const { attempt = 1, queue_ms, decode_ms, degraded, stages = [] } = trace;
+  if (outcome === 'dropped') return [`Nothing: pipeline ${pipeline} did not look at it.`];
   return [
-    `Pipeline ${explanation.pipeline}${attempt > 1 ? `, at attempt ${attempt}` : ''}.`,
-    ...(queue_ms === undefined ? [] : [`It waited ${ms(queue_ms)} for an engine and was decoded in ${ms(decode_ms ?? 0)}.`]),
+    `Pipeline ${pipeline}${attempt > 1 ? `, at attempt ${attempt}` : ''}.`,
+    // Without an answer of an engine nothing is known of either.
+    ...(queue_ms === undefined || (stages.length === 0 && decode_ms === 0)
+      ? []
+      : [`It waited ${ms(queue_ms)} for an engine and was decoded in ${ms(decode_ms ?? 0)}.`]),
     ...(degraded === undefined ? [] : degradedText(degraded)),
-    ...(stages.length === 0 ? ['No stage ran.'] : stages.flatMap((stage) => [stageText(stage), ...decisionLines(stage).map(indented)])),
-    ...(abstain === undefined ? [] : [`abstain ${conditionText(abstain)}.`]),
+    ...(stages.length === 0
+      ? ['No stage came to an end.']
+      : stages.flatMap((stage) => [stageText(stage), ...decisionLines(stage).map(indented)])),
   ];
 }
 
@@ -103,7 +107,7 @@ function stageText(stage: StageTrace): string {
   const name = `${stage.stage} (${stage.task})`;
   const shared = /^skipped: shared with (.*)$/.exec(stage.state)?.[1];
   if (shared !== undefined) return `${name} was not run again: pipeline ${shared} had run it, and it found ${stage.found}.`;
-  if (stage.state.startsWith('skipped')) return `${name} did not run: ${stage.state.slice('skipped: '.length)}.`;
+  if (stage.state.startsWith('skipped')) return `${name} did not run: ${whyNot(stage.state.slice('skipped: '.length))}.`;
   const total = stage.preprocess_ms + stage.run_ms + stage.postprocess_ms;
   const parts = `prepare ${ms(stage.preprocess_ms)}, model ${ms(stage.run_ms)}, read ${ms(stage.postprocess_ms)}`;
   const by = stage.model === undefined ? '' : ` with ${stage.model}, variant ${stage.variant ?? '?'},`;
@@ -112,22 +116,65 @@ function stageText(stage: StageTrace): string {
   return `${name} ${verb}${by} in ${ms(total)} (${parts}) over ${runs}, and found ${stage.found}${stage.calibrated ? ', with calibrated scores' : ''}.`;
 }
 
-function foundText(payload: Payload): string[] {
+/** Of the words of a trace, those that mean little to one who has not seen the configuration. */
+function whyNot(reason: string): string {
+  const stopped = /^stopped: (.*)$/s.exec(reason)?.[1];
+  if (stopped !== undefined) return `the pipeline had ended before it, "${stopped}"`;
+  if (reason === 'when is false') return 'its condition does not hold';
+  return reason === 'budget' ? "the pipeline's time (budget_ms) was over before it" : reason;
+}
+
+function foundText(payload: Payload, { stages = [] }: Partial<Trace>): string[] {
   const lines = Object.entries(payload.observations ?? {}).flatMap(([stage, list]) => {
     const shown = list.slice(0, observationsShown).map((observation) => `${stage}: ${observationText(observation)}`);
     const rest = list.length - shown.length;
     return rest > 0 ? [...shown, `${stage}: and ${rest} more (--json shows all)`] : shown;
   });
   const cut = payload.observations_cut ?? 0;
-  return [...(lines.length === 0 ? ['Nothing.'] : lines), ...(cut === 0 ? [] : [`${cut} more did not fit into the payload.`])];
+  const nothing = stages.some(({ found }) => found > 0) ? 'Nothing to tell: what was found only feeds a later stage.' : 'Nothing.';
+  return [...(lines.length === 0 ? [nothing] : lines), ...(cut === 0 ? [] : [`${cut} more did not fit into the payload.`])];
 }
 
-function becameText(explanation: Explanation): string[] {
-  const { outcome, reason, committedAt, seq, deliveries } = explanation;
+/** The conditions asked at the end, and the outcome; `was` of a result that is stored, `would be` of one that is not. */
+function outcomeText(
+  { outcome, reason }: Pick<Explanation, 'outcome' | 'reason'>,
+  { abstain, report }: Partial<Trace>,
+  was: 'was' | 'would be',
+): string[] {
   return [
-    `${outcomeSentences[outcome]}${reason === null ? '' : `: ${reason}`}.`,
+    ...(abstain === undefined ? [] : [`abstain ${conditionText(abstain)}.`]),
+    ...(report === undefined ? [] : [`report.when ${conditionText(report)}.`]),
+    outcomeSentence(outcome, reason, report !== undefined || abstain?.holds === true, was),
+  ];
+}
+
+/** `said`: the condition that decided stands before it. */
+function outcomeSentence(outcome: Outcome, reason: string | null, said: boolean, was: string): string {
+  const quarantined = /^quarantined: (.*)$/s.exec(reason ?? '')?.[1];
+  const because = reason === null ? '' : `: ${reason}`;
+  const unless = said ? '' : because;
+  switch (outcome) {
+    case 'published':
+      return `It ${was} published${because}.`;
+    case 'silent':
+      if (reason?.startsWith('report.when') !== false) return `So it ${was} kept silent: stored, and not published${unless}.`;
+      return `It ${was} kept silent, stored and not published by itself: ${reason}.`;
+    case 'abstained':
+      return `It abstained: the models are not sure, which ${was} published instead of an answer${unless}.`;
+    case 'late':
+      return `It was late${because}. What it had found by then ${was} published as late.`;
+    case 'dropped':
+      return `It ${was} dropped${because}.`;
+    case 'failed':
+      if (quarantined === undefined) return `It failed${because}.`;
+      return `It was put into quarantine and is never tried again: ${quarantined}. The file is in the failed folder of its input.`;
+  }
+}
+
+function keptText({ committedAt, seq, deliveries }: Explanation): string[] {
+  return [
     `It was stored at ${committedAt} as number ${seq}.`,
-    ...(deliveries.length === 0 ? ['It was owed to no sink.'] : deliveries.map(deliveryText)),
+    ...(deliveries.length === 0 ? ['No sink was to be told.'] : deliveries.map(deliveryText)),
   ];
 }
 

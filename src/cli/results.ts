@@ -11,6 +11,7 @@ interface Options {
   readonly pipeline?: string;
   readonly input?: string;
   readonly outcome?: string;
+  readonly capture?: string;
   readonly before?: number;
   readonly limit: number;
   readonly json?: true;
@@ -28,6 +29,7 @@ export function resultsCommand(context: CommandContext): Command {
     .option('--pipeline <name>', 'of this pipeline only')
     .option('--input <name>', 'of this input only')
     .addOption(new Option('--outcome <outcome>', 'of this outcome only').choices([...outcomes]))
+    .option('--capture <id>', 'of this capture only')
     .option('--before <seq>', 'older than this sequence number (to page on)', wholeNumber)
     .option('-n, --limit <count>', `how many, 1..${limits.pageRowsMax}`, wholeNumber, 20)
     .option('--json', 'print the answer as JSON')
@@ -38,9 +40,9 @@ export function resultsCommand(context: CommandContext): Command {
     });
 }
 
-function query({ pipeline, input, outcome, before, limit }: Options): URLSearchParams {
+function query({ pipeline, input, outcome, capture, before, limit }: Options): URLSearchParams {
   const wanted = new URLSearchParams();
-  for (const [key, value] of Object.entries({ pipeline, input, outcome, before, limit })) {
+  for (const [key, value] of Object.entries({ pipeline, input, outcome, capture, before, limit })) {
     if (value !== undefined) wanted.set(key, String(value));
   }
   return wanted;

@@ -85,7 +85,7 @@ export type Offer = (capture: Capture, receipt: Receipt) => Promise<void>;
 
 /** What an input may ask of the store: which captures are settled already and how, and to forget those whose claim it has closed durably (law 2). */
 export interface Ledger {
-  /** By capture id, those whose claim is open, with an outcome per result: none when no pipeline wanted the capture. */
+  /** By capture id, those whose claim is open, with an outcome per result. */
   settled(captureIds: readonly string[]): Promise<ReadonlyMap<string, readonly SettledOutcome[]>>;
   close(captureIds: readonly string[]): Promise<void>;
 }
@@ -224,6 +224,15 @@ export interface Explanation extends StoredResult {
   readonly deliveries: readonly { readonly sink: string; readonly state: 'owed' | 'delivered' | 'dead'; readonly reason: string | null }[];
 }
 
+/** What is kept of one capture. */
+export interface CaptureStory {
+  readonly capture: string;
+  /** Of each pipeline that looked at it, or of none that did; newest first. */
+  readonly results: readonly StoredResult[];
+  /** Null when it was not put aside. */
+  readonly quarantine: (QuarantineRecord & { readonly at: string }) | null;
+}
+
 export interface Store extends Ledger, WatchKeeper {
   /** Opens or creates the file; throws STORE_CORRUPT or STORE_UNAVAILABLE. Deliveries owed to sinks not named are buried, counted. */
   start(sinks: readonly string[]): Promise<{ readonly boot: number }>;
@@ -246,6 +255,7 @@ export interface Store extends Ledger, WatchKeeper {
     pipeline?: string;
     input?: string;
     outcome?: Outcome;
+    capture?: string;
     beforeSeq?: number;
     limit: number;
   }): Promise<readonly StoredResult[]>;

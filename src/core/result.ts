@@ -160,12 +160,15 @@ export interface Degradation {
   instead_of?: string;
 }
 
+/** As stored it also names its schema, `shoal/trace/1` (docs/schema/trace-1.json), additive only. */
 export interface Trace {
   queue_ms: number;
   decode_ms: number;
   stages: StageTrace[];
   /** The pipeline's `abstain`, where it has one and its stages came to an end in time. */
   abstain?: Decision;
+  /** The pipeline's `report.when`, where it has one and was asked. */
+  report?: Decision;
   /** Which attempt this was; above 1 after a crash. */
   attempt: number;
   /** Absent where it ran as configured. */

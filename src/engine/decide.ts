@@ -1,17 +1,9 @@
 /**
- * What conditions come to on a capture, with the values that decided it, small enough for a trace. Pure.
+ * What a stage's `accept` comes to on a capture, with the values that decided it, small enough for a trace. Pure.
  */
-import type { Acceptance, Condition } from '../core/condition.js';
-import { limits } from '../core/limits.js';
-import type { AcceptDecision, Decision, Observation, Witness } from '../core/result.js';
-
-type Found = Readonly<Record<string, readonly Observation[]>>;
-
-export function decide(condition: Condition, found: Found): Decision {
-  const { holds, trouble } = condition.evaluate(found);
-  const saw = condition.stages.slice(0, limits.traceWitnessesMax).map((stage) => witness(stage, found[stage] ?? [], condition.text));
-  return { text: clip(condition.text), holds, ...(trouble === null ? {} : { trouble: clip(trouble.message) }), saw };
-}
+import type { Acceptance } from '../core/condition.js';
+import { clip, shown } from '../core/decision.js';
+import type { AcceptDecision, Observation } from '../core/result.js';
 
 export interface Judgement {
   readonly decision: AcceptDecision;
@@ -58,27 +50,4 @@ export function replaced(before: readonly Observation[], refused: readonly numbe
 function unanswered(found: readonly Observation[], items: number): number[] {
   const answered = new Set(found.map(({ of }) => of));
   return Array.from({ length: items }, (_, index) => index).filter((index) => !answered.has(index));
-}
-
-function witness(stage: string, list: readonly Observation[], text: string): Witness {
-  const [first, ...others] = list;
-  if (first === undefined) return { stage, found: 0 };
-  const best = others.reduce((highest, other) => (other.score > highest.score ? other : highest), first);
-  return { stage, found: list.length, best: shown(best, text) };
-}
-
-function shown({ score, label, text, values }: Observation, condition: string): NonNullable<Witness['best']> {
-  const spoken = Object.entries(values ?? {})
-    .filter(([name]) => condition.includes(name))
-    .slice(0, limits.traceValuesMax);
-  return {
-    score,
-    ...(label === undefined ? {} : { label: clip(label, limits.traceFoundCharsMax) }),
-    ...(text === undefined ? {} : { text: clip(text, limits.traceFoundCharsMax) }),
-    ...(spoken.length === 0 ? {} : { values: Object.fromEntries(spoken) }),
-  };
-}
-
-function clip(text: string, most: number = limits.traceTextCharsMax): string {
-  return text.length <= most ? text : `${text.slice(0, most - 1)}…`;
 }

@@ -10,6 +10,7 @@
  * between stages and at the end. A second look that usually takes longer than what is left is not begun.
  */
 import type { Task } from '../core/contracts.js';
+import { decide } from '../core/decision.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
@@ -18,7 +19,7 @@ import type { Alternative, Escalation, Observation, StageTrace } from '../core/r
 import { lookKey, secondLookKey } from '../core/sharing.js';
 import type { Costs } from './costs.js';
 import { type Chosen, chooseThings } from './crop.js';
-import { decide, judge, replaced } from './decide.js';
+import { judge, replaced } from './decide.js';
 import type { Decoding } from './decoding.js';
 import { type PlannedStage, planOf } from './plan.js';
 import type { Sessions } from './sessions.js';

@@ -25,7 +25,7 @@ import {
 export interface PayloadInput {
   readonly id: string;
   readonly header: CaptureHeader;
-  readonly pipeline: PipelineSpec;
+  readonly pipeline: Pick<PipelineSpec, 'name' | 'stages' | 'report'>;
   readonly device: string;
   readonly configHash: string;
   readonly outcome: Outcome;
@@ -54,7 +54,7 @@ export function encodePayload(input: PayloadInput): Uint8Array {
 
 /** By stage, without those that only fed a later one. */
 export function toldObservations(
-  { stages }: PipelineSpec,
+  { stages }: Pick<PipelineSpec, 'stages'>,
   observations: PayloadInput['observations'],
 ): readonly (readonly [string, readonly Observation[]])[] {
   const consumed = new Set(stages.flatMap(eachOf));
@@ -92,7 +92,14 @@ function traceOf(input: PayloadInput): Record<string, unknown> {
     decode_ms: tenth(trace.decode_ms),
     ...(trace.degraded === undefined ? {} : { degraded: trace.degraded }),
     stages: trace.stages.map(input.pipeline.report.trace === 'full' ? fullStage : summaryStage),
-    ...(trace.abstain === undefined || input.pipeline.report.trace !== 'full' ? {} : { abstain: decided(trace.abstain) }),
+    ...(input.pipeline.report.trace === 'full' ? decidedAtEnd(trace) : {}),
+  };
+}
+
+function decidedAtEnd({ abstain, report }: Trace): Record<string, unknown> {
+  return {
+    ...(abstain === undefined ? {} : { abstain: decided(abstain) }),
+    ...(report === undefined ? {} : { report: decided(report) }),
   };
 }
 

@@ -11,8 +11,8 @@ import { resultId } from '../core/id.js';
 import type { EngineAnswer, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
-import type { DropCause, SettledOutcome } from '../core/receipt.js';
-import type { Degradation, Outcome, Trace } from '../core/result.js';
+import { type DropCause, noPipeline, type SettledOutcome } from '../core/receipt.js';
+import type { Decision, Degradation, Outcome, Trace } from '../core/result.js';
 import { nothingSaid, notSure, wordsOf } from '../core/saying.js';
 import type { Settled, SettledResult } from '../core/settled.js';
 import type { ChangeWatch, Watch } from '../core/watch.js';
@@ -40,6 +40,11 @@ interface Look {
   readonly holds?: boolean;
 }
 
+type Reportable = Pick<PipelineSpec, 'name' | 'stages' | 'report' | 'sinks'>;
+
+/** Stands where a pipeline does, for a capture that none looks at. */
+const nobody: Reportable = { name: noPipeline, stages: [], report: { trace: 'summary' }, sinks: [] };
+
 interface Verdict {
   readonly outcome: Outcome;
   readonly reason: string | null;
@@ -63,7 +68,8 @@ export interface Attempt {
   readonly attempt: number;
 }
 
-type Judgement = Pick<Look, 'verdict' | 'asked' | 'holds'>;
+/** `report`: what `report.when` came to, where it was asked. */
+type Judgement = Pick<Look, 'verdict' | 'asked' | 'holds'> & { readonly report?: Decision };
 
 /** Why a result is silent that holds what an event is made of. */
 export const toldInEvent = 'it is told as part of an event (report.mode: events)';
@@ -90,13 +96,14 @@ export class Reporter {
         const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...more };
         if (found === undefined)
           return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };
-        return { observations: found.observations, trace, ...this.#judge(pipeline, found, header) };
+        const { report, ...judged } = this.#judge(pipeline, found, header);
+        return { observations: found.observations, trace: { ...trace, ...(report === undefined ? {} : { report }) }, ...judged };
       },
     );
   }
 
   /** For pipelines that no engine was asked for, or whose engine gave no answer. */
-  unanswered(header: CaptureHeader, pipelines: readonly PipelineSpec[], verdict: Unanswered, { queueMs, attempt }: Attempt): Reported {
+  unanswered(header: CaptureHeader, pipelines: readonly Reportable[], verdict: Unanswered, { queueMs, attempt }: Attempt): Reported {
     const trace = { queue_ms: queueMs, decode_ms: 0, stages: [], attempt };
     return this.#report(header, pipelines, () => ({ verdict, observations: {}, trace }));
   }
@@ -118,24 +125,39 @@ export class Reporter {
 
   #judgeFound(pipeline: PipelineSpec, found: PipelineAnswer['observations'], header: CaptureHeader, watch: Watch | null): Judgement {
     const { worthTelling } = this.#context;
-    const { holds, awake, reason } = worthTelling.ask(pipeline, found, header);
+    const { holds, awake, reason, decision } = worthTelling.ask(pipeline, found, header);
+    const report = decision === undefined ? {} : { report: decision };
     const verdict: Verdict = { outcome: reason === null ? 'published' : 'silent', reason };
     const told = toldObservations(pipeline, found);
     switch (watch?.kind) {
       case undefined:
-        return { verdict };
+        return { verdict, ...report };
       case 'change':
-        return awake ? { verdict, ...saying(watch, header, holds ? wordsOf(told) : nothingSaid) } : { verdict };
+        return awake ? { verdict, ...report, ...saying(watch, header, holds ? wordsOf(told) : nothingSaid) } : { verdict };
       case 'event':
-        return { verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told) } } };
+        return { ...report, verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told) } } };
       case 'tracks': {
         const things = worthTelling.things(pipeline, found, header);
-        return { verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told), things } } };
+        return {
+          ...report,
+          verdict: withheld(verdict),
+          asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told), things } },
+        };
       }
     }
   }
 
-  #report(header: CaptureHeader, pipelines: readonly PipelineSpec[], look: (pipeline: PipelineSpec) => Look): Reported {
+  /** A capture that no pipeline looks at: kept under `noPipeline`, so that it can be told why, and told to no sink. */
+  unrouted(header: CaptureHeader, reason: string): Reported {
+    const verdict = { outcome: 'dropped', reason, cause: 'unrouted' } as const;
+    return this.unanswered(header, [nobody], verdict, { queueMs: 0, attempt: 1 });
+  }
+
+  #report<Pipeline extends Reportable>(
+    header: CaptureHeader,
+    pipelines: readonly Pipeline[],
+    look: (pipeline: Pipeline) => Look,
+  ): Reported {
     const outcomes: SettledOutcome[] = [];
     const results = pipelines.map((pipeline) => {
       const { verdict, observations, trace, holds, asked = {} } = look(pipeline);
@@ -165,7 +187,7 @@ export class Reporter {
         pipeline: pipeline.name,
         input: header.input,
         payload,
-        trace: JSON.stringify(trace),
+        trace: JSON.stringify({ schema: 'shoal/trace/1', ...trace }),
         outcome,
         reason,
       };

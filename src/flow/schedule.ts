@@ -13,7 +13,7 @@ import { FairQueue, type Queued } from '../core/fair-queue.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { Pressure } from '../core/pressure.js';
-import { type DropCause, noPipeline, type Receipt } from '../core/receipt.js';
+import type { DropCause, Receipt } from '../core/receipt.js';
 import type { Settled } from '../core/settled.js';
 import type { WaitingRules } from '../core/waiting.js';
 import { type JobPlan, JobPlanner } from './job-planner.js';
@@ -89,10 +89,7 @@ export class Schedule {
   readonly offer: Offer = async (capture, receipt) => {
     const { header } = capture;
     const routed = route(header, this.#parts.pipelines);
-    if ('unrouted' in routed) {
-      const outcomes = [{ pipeline: noPipeline, outcome: 'dropped', reason: routed.unrouted, cause: 'unrouted' } as const];
-      return this.#settler.settle(capture, receipt, { results: [], outcomes });
-    }
+    if ('unrouted' in routed) return this.#settler.settle(capture, receipt, this.#parts.reporter.unrouted(header, routed.unrouted));
     const rules = this.#parts.waiting(header.input);
     const waiting = this.#arrival(capture, receipt, routed, rules);
     const exhausted = capture.claim?.exhausted;

@@ -7,10 +7,11 @@
 import { compileHours, hoursText } from '../core/active-hours.js';
 import type { CaptureHeader } from '../core/capture.js';
 import { type Acceptance, type Condition, compileAcceptance, compileCondition } from '../core/condition.js';
+import { decide } from '../core/decision.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import { roundedBox } from '../core/rectangle.js';
-import type { Observation } from '../core/result.js';
+import type { Decision, Observation } from '../core/result.js';
 import type { Thing } from '../core/track.js';
 import type { Zones } from '../core/zone.js';
 
@@ -23,6 +24,8 @@ export interface Worth {
   readonly awake: boolean;
   /** Why it is not worth telling; null where it is. */
   readonly reason: string | null;
+  /** What `report.when` came to, where it was asked. */
+  readonly decision?: Decision;
 }
 
 export interface WorthTelling {
@@ -55,10 +58,12 @@ export async function compileWorthTelling(
     if (!awake && report.active !== undefined) {
       return { holds: false, awake, reason: `it is outside report.active: ${hoursText(report.active)}` };
     }
-    const verdict = conditions.get(name)?.evaluate(found, zones[input]);
-    if (verdict?.trouble) onTrouble(name, 'report.when', verdict.trouble.message);
-    const holds = verdict?.holds ?? true;
-    return { holds, awake, reason: holds ? null : `report.when is false: ${report.when}` };
+    const condition = conditions.get(name);
+    if (condition === undefined) return { holds: true, awake, reason: null };
+    const decision = decide(condition, found, zones[input]);
+    const { holds, trouble } = decision;
+    if (trouble !== undefined) onTrouble(name, 'report.when', trouble);
+    return { holds, awake, reason: holds ? null : `report.when is false: ${report.when}`, decision };
   };
   const things: WorthTelling['things'] = ({ name, report: { track } }, found, { input }) => {
     const all = (track === undefined ? undefined : found[track.boxes]) ?? [];

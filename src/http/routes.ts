@@ -6,7 +6,7 @@
  */
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { z } from 'zod';
-import type { Log, Store } from '../core/contracts.js';
+import type { CaptureStory, Log, Store } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
@@ -30,6 +30,7 @@ const resultsQuery = z.strictObject({
   pipeline: name.optional(),
   input: name.optional(),
   outcome: z.enum(outcomes).optional(),
+  capture: z.string().regex(idPattern).optional(),
   before: z.coerce.number().int().min(1).optional(),
   limit: z.coerce.number().int().min(1).max(limits.pageRowsMax).default(50),
 });
@@ -68,6 +69,15 @@ export function addDataRoutes(app: FastifyInstance, ports: HttpPorts): void {
     const explanation = await ports.store.explain(id);
     if (explanation === null) return sendError(reply, 404, `no result has the id ${id}; it may never have been or be kept no longer`);
     return sendJson(reply, 200, explanation);
+  });
+  app.get<{ Params: { id: string } }>('/v1/captures/:id', async (request, reply) => {
+    const { id } = request.params;
+    if (!idPattern.test(id)) return sendError(reply, 400, 'a capture id is 1 to 64 letters, digits, - and _');
+    const results = await ports.store.results({ capture: id, limit: limits.pipelinesMax });
+    const quarantine = (await ports.store.quarantined()).find(({ captureId }) => captureId === id) ?? null;
+    if (results.length === 0 && quarantine === null)
+      return sendError(reply, 404, `nothing is kept of a capture with the id ${id}; it may never have been or be kept no longer`);
+    return sendJson(reply, 200, { capture: id, results, quarantine } satisfies CaptureStory);
   });
 }
 

@@ -26,6 +26,8 @@ export interface ResultFilter {
   readonly pipeline: string | null;
   readonly input: string | null;
   readonly outcome: Outcome | null;
+  /** Its id. */
+  readonly capture: string | null;
   /** Only rows with a smaller sequence; null starts at the newest. */
   readonly beforeSeq: number | null;
   readonly limit: number;

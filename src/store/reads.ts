@@ -158,7 +158,8 @@ function prepare(db: Database) {
     ),
     page: db.prepare<[ResultFilter & { beforeSeq: number; from: number }], ResultRow>(
       `SELECT ${columns} FROM results WHERE seq < @beforeSeq AND seq >= @from AND kind = 'result' AND (@pipeline IS NULL OR pipeline = @pipeline)
-       AND (@input IS NULL OR input = @input) AND (@outcome IS NULL OR outcome = @outcome) ORDER BY seq DESC LIMIT @limit`,
+       AND (@input IS NULL OR input = @input) AND (@outcome IS NULL OR outcome = @outcome)
+       AND (@capture IS NULL OR capture_id = @capture) ORDER BY seq DESC LIMIT @limit`,
     ),
     full: db.prepare<[string], FullRow>(`SELECT ${columns}, sinks, payload, trace FROM results WHERE id = ? AND kind = 'result'`),
     owes: db.prepare<[string, number]>(`SELECT 1 FROM deliveries WHERE sink = ? AND state = ${owedState} AND seq = ?`),

@@ -22,6 +22,7 @@ interface ResultQuery {
   pipeline?: string;
   input?: string;
   outcome?: Outcome;
+  capture?: string;
   beforeSeq?: number;
   limit: number;
 }
@@ -127,6 +128,7 @@ export class SqliteStore implements Store {
         pipeline: query.pipeline ?? null,
         input: query.input ?? null,
         outcome: query.outcome ?? null,
+        capture: query.capture ?? null,
         beforeSeq,
         limit: limit - rows.length,
       });

@@ -120,8 +120,8 @@ function drawLane({ pipeline, blocks, report, y, height, middle }: Lane, first: 
   });
   return [
     rect(area, 'lane', 8),
-    text(left + 12, y + 20, `${name}`, 'ink bold'),
-    text(left + 12 + (name.length + 1) * charWidth, y + 20, `${said}${runs ? '' : '  does not run'}`, runs ? 'faint' : 'stopped'),
+    text(first, y + 20, name, 'ink bold'),
+    text(first + (name.length + 1) * charWidth, y + 20, `${said}${runs ? '' : '  does not run'}`, runs ? 'faint' : 'stopped'),
     ...steps,
     edge(`M${at(x(stages.length) - gap)},${flow}H${at(reportX)}`),
     ...arcs,
@@ -155,7 +155,7 @@ function drawEnd({ name, type, x, y }: End): string[] {
   ];
 }
 
-/** `limits` of a name are wider than the box. */
+/** A name may be wider than its box. */
 function shortened(name: string): string {
   return name.length <= 16 ? name : `${name.slice(0, 13)}...`;
 }

@@ -59,11 +59,6 @@ export function svgPage(width: number, height: number, title: string, body: read
   ].join('\n');
 }
 
-/** The same file for a viewer that knows only one scheme, and wants the dark one. */
-export function darkOnly(svg: string): string {
-  return svg.replace(rules(light), rules(dark));
-}
-
 function arrowHead(colour: 'edge' | 'stopped'): string {
   const size = 'markerWidth="9" markerHeight="8" refX="8" refY="4" orient="auto" markerUnits="userSpaceOnUse"';
   return `<marker id="to-${colour}" ${size}><path class="${colour}" d="M0,0L9,4L0,8Z"/></marker>`;
