@@ -22,6 +22,7 @@ const commands: Record<string, () => Promise<Factory>> = {
   config: async () => (await import('./cli/config.js')).configCommand,
   demo: async () => (await import('./cli/demo.js')).demoCommand,
   infer: async () => (await import('./cli/infer.js')).inferCommand,
+  compare: async () => (await import('./cli/compare.js')).compareCommand,
   models: async () => (await import('./cli/models.js')).modelsCommand,
   doctor: async () => (await import('./cli/doctor.js')).doctorCommand,
   pipelines: async () => (await import('./cli/pipelines.js')).pipelinesCommand,

@@ -333,6 +333,10 @@ export const limits = {
   auditShownCharsMax: 160,
   /** A kept audit: half a thousand hits with their lines; answers given elsewhere are smaller. */
   auditFileBytesMax: 4 * 1024 * 1024,
+  /** Files one comparison looks at: as many as a `done/` keeps; at a second each for both sides hours pass. */
+  compareFilesMax: 10_000,
+  /** Between two signs of life of a comparison. */
+  compareTellMs: 10_000,
   /** What a command waits for the daemon's answer. */
   daemonAnswerMs: 10_000,
   daemonAnswerBytesMax: 16 * 1024 * 1024,
