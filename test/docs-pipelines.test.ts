@@ -1,4 +1,4 @@
-/** The examples of docs/pipelines.md and docs/budgets.md are configurations that hold. */
+/** The examples of docs/pipelines.md and docs/budgets.md are configurations that hold, and the picture is of them. */
 import { execFile } from 'node:child_process';
 import { mkdtemp, readFile, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
@@ -9,6 +9,7 @@ import { loadConfig } from '../src/config/load-config.js';
 import { bundledModels, parts } from '../src/parts.js';
 import { openRegistry } from '../src/registry/registry.js';
 import { resolvePipelines } from '../src/registry/resolve.js';
+import { pipelinesPicture, pipelinesPictureFile } from '../tools/make-pipelines-picture.js';
 
 test('every example of a pipeline that decides passes shoal check and runs with the bundled models', async (t) => {
   const pages = await Promise.all(['docs/pipelines.md', 'docs/budgets.md'].map((page) => readFile(page, 'utf8')));
@@ -38,4 +39,8 @@ sinks: { out: { type: file, path: ${folder}/out.ndjson } }
     t.equal(problems.length, missing.length);
     t.equal(pipelines.length, Object.keys(settings.pipelines).length - missing.length);
   }
+});
+
+test('the picture is what is drawn of its examples today (npm run docs:build)', async (t) => {
+  t.equal(await readFile(pipelinesPictureFile, 'utf8'), await pipelinesPicture());
 });

@@ -21,7 +21,7 @@ import { quarantineCommand } from '../../src/cli/quarantine.js';
 import { resultsCommand } from '../../src/cli/results.js';
 import { renderTable } from '../../src/cli/table.js';
 import { loadConfig } from '../../src/config/load-config.js';
-import type { Explanation } from '../../src/core/contracts.js';
+import type { Explanation, StoredResult } from '../../src/core/contracts.js';
 import { ShoalError } from '../../src/core/errors.js';
 import { httpOptions } from '../../src/http/http-options.js';
 import { createHttpServer } from '../../src/http/http-server.js';
@@ -96,6 +96,10 @@ async function daemon(t: Test): Promise<string> {
   const socketPath = join(mkdtempSync(join(tmpdir(), 'shoal-cli-')), 'shoal.sock');
   const health = new HealthBoard(new SystemClock());
   const { payload: _payload, trace: _trace, deliveries: _deliveries, ...row } = stored;
+  const captures: Record<string, StoredResult[]> = {
+    one: [row],
+    two: [row, { ...row, id: 'other', pipeline: 'faces', outcome: 'failed', reason: 'no image' }],
+  };
   const server = createHttpServer(httpOptions.parse({ enabled: false }), {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
     variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
@@ -106,7 +110,8 @@ async function daemon(t: Test): Promise<string> {
     status: () => ({}),
     socketPath,
     store: {
-      results: async ({ pipeline, limit, outcome }) => {
+      results: async ({ pipeline, limit, outcome, capture }) => {
+        if (capture !== undefined) return captures[capture] ?? [];
         if (pipeline === 'broken') throw new ShoalError('STORE_UNAVAILABLE', 'the store is closed');
         return pipeline === undefined && outcome === undefined
           ? Array.from({ length: Math.min(limit, 2) }, (_, i) => ({ ...row, seq: 9 - i }))
@@ -200,8 +205,28 @@ test('explain tells the whole story in sentences', async (t) => {
     { payload: stored.payload },
     'the exact bytes',
   );
-  t.match(await run(['explain', 'nothing', '--socket', socket]), { code: 1, err: /no result has the id nothing/ });
+  t.match(await run(['explain', 'nothing', '--socket', socket]), {
+    code: 1,
+    err: /nothing is kept of a result or capture with the id nothing/,
+  });
   t.match(await run(['explain', '../x', '--socket', socket]), { code: 1, err: /a result id is/ });
+});
+
+test('explain tells of a capture by its id: its result, its results, or that it is in quarantine', async (t) => {
+  const socket = await daemon(t);
+  const ask = (id: string, ...more: string[]) => run(['explain', id, ...more, '--socket', socket]);
+  t.match((await ask('one')).out, /^"sign.*" by pipeline signs: published\nResult abcDEF_-123\n/, 'the only one is explained');
+  const { out } = await ask('two');
+  t.match(out, /^Capture two: "sign\?\[31m\.png", by input inbox\n\nRESULT /);
+  t.match(out, /\nother +faces +failed +no image\n/);
+  t.match(out, /"shoal explain RESULT" tells/);
+  t.match((await ask('01bad')).out, /^Capture 01bad: "bomb\.png".*\nIt is in quarantine since .*\nIts results are kept no longer\.\n$/);
+  t.match(JSON.parse((await ask('two', '--json')).out), {
+    capture: 'two',
+    results: [{ id: stored.id }, { id: 'other' }],
+    quarantine: null,
+  });
+  t.match((await run(['results', '--capture', 'two', '--socket', socket])).out, / faces /);
 });
 
 test('quarantine names what was put aside and why', async (t) => {

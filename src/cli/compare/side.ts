@@ -47,13 +47,24 @@ export async function openSide(parts: Parts, wanted: Wanted): Promise<Side> {
   const pipelines = override === undefined ? chosen : overridden(chosen, override, registry);
   const resolution = resolvePipelines(pipelines, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   refuseNone(resolution);
+  const said = resolution.problems.map(({ path, found, expected }) => `${path}: ${found}; ${expected}`);
+  // What was asked for and cannot run must not pass for a comparison of the rest.
+  const task = override === undefined ? undefined : registry.find(override.model)?.task;
+  const unfit = resolution.problems.findIndex(({ path }) => taskAt(pipelines, path) === task && task !== undefined);
+  if (unfit >= 0) throw new ShoalError('USAGE', `${override?.model} cannot be tried: ${said[unfit]}`);
   return {
     label: override === undefined ? wanted.file : `${wanted.file} with ${[override.model, override.variant ?? ''].join(' ').trim()}`,
     configHash: loaded.configHash,
     plan: planOf(parts, loaded, resolution.pipelines, registry),
     names: resolution.pipelines.map(({ name }) => name),
-    problems: resolution.problems.map(({ path, found, expected }) => `${path}: ${found}; ${expected}`),
+    problems: said,
   };
+}
+
+/** Of the stage that a problem's path leads to. */
+function taskAt(pipelines: Pipelines, path: string): string | undefined {
+  const [, name = '', index = ''] = /^pipelines\.([^.]+)\.stages\[(\d+)\]/.exec(path) ?? [];
+  return pipelines[name]?.stages[Number(index)]?.task;
 }
 
 function choose(all: Pipelines, { file, pipeline, input }: Wanted): Pipelines {
@@ -72,10 +83,10 @@ function overridden(pipelines: Pipelines, { model: ref, variant }: Override, reg
   if (model === null) throw new ShoalError('USAGE', `there is no model "${ref}"; "shoal models list" shows those there are`);
   if (!Object.values(pipelines).some(({ stages }) => stages.some(({ task }) => task === model.task)))
     throw new ShoalError('USAGE', `${modelRef(model)} is for ${model.task}, which no stage of these pipelines asks for`);
-  const change = ({ escalate, variant: own, ...stage }: StageConfig): StageConfig => {
+  const change = ({ accept, escalate, variant: own, ...stage }: StageConfig): StageConfig => {
     const isOther = escalate?.model !== undefined && registry.find(escalate.model) !== model;
     const isBetter = escalate !== undefined && (isOther || escalate.variant !== variant);
-    return { ...stage, model: modelRef(model), variant: variant ?? own, ...(isBetter ? { escalate } : {}) };
+    return { ...stage, model: modelRef(model), variant: variant ?? own, ...(isBetter ? { accept, escalate } : {}) };
   };
   const changed = Object.entries(pipelines).map(([name, pipeline]) => {
     const stages = pipeline.stages.map((stage) => (stage.task === model.task ? change(stage) : stage));
