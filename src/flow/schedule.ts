@@ -89,7 +89,8 @@ export class Schedule {
   readonly offer: Offer = async (capture, receipt) => {
     const { header } = capture;
     const routed = route(header, this.#parts.pipelines);
-    if ('unrouted' in routed) return this.#settler.settle(capture, receipt, this.#parts.reporter.unrouted(header, routed.unrouted));
+    if ('unrouted' in routed)
+      return this.#settler.settle(capture, receipt, keptOf(capture, this.#parts.reporter.unrouted(header, routed.unrouted)));
     const rules = this.#parts.waiting(header.input);
     const waiting = this.#arrival(capture, receipt, routed, rules);
     const exhausted = capture.claim?.exhausted;
@@ -281,7 +282,7 @@ export class Schedule {
       { outcome: 'dropped', reason, cause },
       { queueMs, attempt },
     );
-    return capture.claim === undefined ? { ...reported, results: [] } : reported;
+    return keptOf(capture, reported);
   }
 
   get #stopping(): boolean {
@@ -305,6 +306,11 @@ export class Schedule {
       .finally(() => this.#settling.delete(tracked));
     this.#settling.add(tracked);
   }
+}
+
+/** Of a drop: a live capture is only counted, since there may be many of them, and no file to ask about. */
+function keptOf({ claim }: Capture, reported: Reported): Reported {
+  return claim === undefined ? { ...reported, results: [] } : reported;
 }
 
 const dropReasons: Readonly<Record<DropCause, string>> = {

@@ -37,13 +37,16 @@ writeFileSync(
           { task: 'landmark-face', each: 'faces', as: 'meshes', variant: 'fp32' },
         ],
         abstain: 'faces.exists(f, f.score < 0.6)',
+        max_rate_hz: 5,
+        degrade: [{ skip: 'meshes' }, { stage: 'words', variant: 'int8' }],
+        report: { mode: 'events', track: { boxes: 'faces', where: 'score > 0.7' } },
       },
       parts: {
         from: ['cam'],
         priority: 2,
         stages: [
           { task: 'detect-text', as: 'found', variant: 'fp32' },
-          { task: 'classify-image', as: 'kinds', model: 'nobody@9' },
+          { task: 'classify-image', as: 'kinds', model: 'nobody@9', each: 'found', crop: true },
         ],
       },
     },
@@ -69,13 +72,13 @@ test('the text has every stage with its conditions, the models that would run, a
   t.match(text, /\n {4}\| {2}when faces\.size\(\) > 0\n {4}v\n {2}words \[A\]:/);
   t.match(
     text,
-    /\n {4}\| {2}abstain when faces\.exists\(f, f\.score < 0\.6\)\n {4}v\n {2}report every result\n {4}\+--> out \(file\)\n {4}\+--> alarms \(file\)\n/,
+    /\n {4}\| {2}abstain when faces\.exists\(f, f\.score < 0\.6\)\n {4}v\n {2}report as events, one for each of faces where score > 0\.7\n {4}\+--> out \(file\)\n {4}\+--> alarms \(file\)\n {2}under pressure 1\. meshes left out\n {2}under pressure 2\. words: variant int8\n/,
   );
   t.match(
     text,
     /\nparts \(priority 2\): does not run\n {2}cam \(folder\)\n {4}\|\n {4}v\n {2}found: detect-text, by ppocr-det@4\.0\.0 fp32\n/,
   );
-  t.match(text, /\n {2}kinds: classify-image, by nobody@9\n {4}\| {2}! model: "nobody@9" is not installed/);
+  t.match(text, /\n {2}kinds: classify-image, each of found cut out, by nobody@9\n {4}\| {2}! model: "nobody@9" is not installed/);
   t.match(text, /\n {2}\[A\] signs\.regions, badges\.words\n$/, 'a pipeline that does not run shares nothing');
   t.notMatch(text, /[^\n -~]/, 'in seven bits');
   t.notMatch(graph('-p', 'parts'), /badges|inbox/, 'one alone');
@@ -87,7 +90,15 @@ test('the picture is a file of its own that holds the same, and can be drawn', a
   t.equal(graph('--svg', picture), `${picture}\n`);
   const svg = readFileSync(picture, 'utf8');
   t.equal(graph('--svg'), svg, 'to standard output as well');
-  for (const word of ['regions', 'ppocr-det@4.0.0 fp32', 'not accepted', 'when faces.size() &gt; 0', 'nobody@9', 'does not run'])
+  for (const word of [
+    'regions',
+    'ppocr-det@4.0.0 fp32',
+    'not accepted',
+    'when faces.size() &gt; 0',
+    'nobody@9',
+    'does not run',
+    'under pressure 2. words: variant int8',
+  ])
     t.ok(svg.includes(word), word);
   t.match(svg, /A {2}runs once on a capture, for signs\.regions, badges\.words/);
   t.notMatch(svg, /<b>/, 'what the configuration says is escaped');

@@ -49,6 +49,11 @@ const pipelines = {
   },
   unsure: { from, report, stages: [faces], abstain: 'faces.exists(f, f.score < 0.95)' },
   event: { from, report: { ...report, mode: 'events' }, stages: [faces] },
+  parts: {
+    from,
+    report,
+    stages: [faces, { task: 'detect-text', each: 'faces', as: 'words', crop: { min_px: 5000 } }],
+  },
   late: { from, report, budget_ms: 1, stages: [{ ...faces, tiles: 'off' }] },
 };
 
@@ -111,7 +116,7 @@ test('results and stored traces of real captures follow their schemas, key by ke
   }
   const all = [...traces.values()];
   const some = (key: keyof StageTrace) => all.some(({ stages }) => stages.some((stage) => key in stage));
-  for (const key of ['when', 'accept', 'escalated', 'stop', 'alternative'] as const) t.ok(some(key), `some stage has ${key}`);
+  for (const key of ['when', 'accept', 'escalated', 'stop', 'alternative', 'left_out'] as const) t.ok(some(key), `some stage has ${key}`);
   t.ok(all.some(({ abstain }) => abstain?.holds));
   t.ok(all.some(({ report: asked }) => asked?.holds) && all.some(({ report: asked }) => asked?.holds === false));
   t.ok([...traces.keys()].some((key) => key === 'late late'));
@@ -124,10 +129,25 @@ test('what no engine has seen follows them as well', async (t) => {
   const [isResult, isTrace] = [await closed('result-1'), await closed('trace-1')];
   const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling([], () => {}) });
   const capture = { ...header, id: captureId(1), name: 'a.txt', kind: 'text', mediaType: 'text/plain', bytes: 5 } as const;
+  const spec = {
+    name: 'p',
+    from,
+    reads: ['file'],
+    stages: [],
+    budgetMs: 1,
+    hangMs: 1,
+    priority: 5,
+    report: { trace: 'full' },
+    sinks: [],
+  } as const;
+  const degraded = { steps: ['lines left out'], of: 2, why: 'it is hot' };
+  const answer = { pipelines: [], decodeMs: 0, totalMs: 0 };
+  const cheaper = reporter.answered(capture, [{ spec, degraded }], answer, { queueMs: 1.5, attempt: 2 });
   const { results, outcomes } = reporter.unrouted(capture, 'nobody reads text');
-  t.same(outcomes, [{ pipeline: '-', outcome: 'dropped', reason: 'nobody reads text' }]);
+  t.match(outcomes, [{ pipeline: '-', outcome: 'dropped', reason: 'nobody reads text', cause: 'unrouted' }]);
   t.equal(results.length, 1);
-  for (const { record, sinks } of results) {
+  t.match(JSON.parse(cheaper.results[0]?.record.trace ?? ''), { degraded });
+  for (const { record, sinks } of [...results, ...cheaper.results]) {
     t.same(sinks, [], 'no sink is told');
     t.ok(isResult(JSON.parse(Buffer.from(record.payload).toString())), JSON.stringify(isResult.errors));
     t.ok(isTrace(JSON.parse(record.trace)), JSON.stringify(isTrace.errors));

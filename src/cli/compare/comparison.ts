@@ -2,10 +2,10 @@
 import type { CaptureHeader } from '../../core/capture.js';
 import { EngineLoss } from '../../core/errors.js';
 import { canRead } from '../../core/pipeline.js';
-import type { Trace } from '../../core/result.js';
+import { spentMs, type Trace } from '../../core/result.js';
 import type { PlanRunner, Run } from '../plan-runner.js';
 import type { Captures, KeptCapture } from './captures.js';
-import { costOf, type Difference, differenceOf, type Look } from './difference.js';
+import { type Difference, differenceOf, type Look } from './difference.js';
 import type { Side } from './side.js';
 
 export interface Change extends Difference {
@@ -103,7 +103,7 @@ function addCosts(costs: Map<string, [number, number]>, pipeline: string, { stag
   for (const stage of stages) {
     const key = `${pipeline}.${stage.stage}`;
     const cost = costs.get(key) ?? [0, 0];
-    cost[side] += costOf(stage);
+    cost[side] += spentMs(stage);
     costs.set(key, cost);
   }
 }

@@ -62,9 +62,3 @@ function wordsOf({ text, label }: Observation): string[] {
   const words = [...(label === undefined ? [] : [label]), ...(text === undefined ? [] : [JSON.stringify(text)])];
   return words.length === 0 ? [] : [words.join(' ')];
 }
-
-/** Milliseconds of the models' work on one stage, with its second look. */
-export function costOf({ preprocess_ms, run_ms, postprocess_ms, escalated }: StageTrace): number {
-  const again = escalated === undefined ? 0 : escalated.preprocess_ms + escalated.run_ms + escalated.postprocess_ms;
-  return preprocess_ms + run_ms + postprocess_ms + again;
-}

@@ -27,8 +27,8 @@ export interface Block {
   readonly broken: boolean;
 }
 
-export function stageBlock({ name, task, model, each, when, accept, escalate, stop, shared, problems }: DrawnStage): Block {
-  const looksAt = each.length === 0 ? [] : wrapped(`each of ${each.join(' and ')}`, chars, 2);
+export function stageBlock({ name, task, model, each, crop, when, accept, escalate, stop, shared, problems }: DrawnStage): Block {
+  const looksAt = each.length === 0 ? [] : wrapped(`each of ${each.join(' and ')}${crop ? ' cut out' : ''}`, chars, 2);
   const title = [...wrapped(name, chars - 4, 1), ...wrapped(task, chars, 1), ...wrapped(model, chars, 2), ...looksAt];
   return {
     above: when === null ? [] : [strip('gate', `when ${when}`)],

@@ -78,7 +78,7 @@ function lanesOf({ pipelines }: Graph): Lane[] {
     const arcs = pipeline.stages.some(({ each }, i) => each.some((name) => name !== pipeline.stages[i - 1]?.name)) ? channel : 0;
     const stops = pipeline.stages.some(({ stop }) => stop !== null) ? channel : 0;
     const middle = y + laneHead + arcs + above;
-    const height = middle + below + stops + 14 - y;
+    const height = middle + below + stops + pipeline.degrade.length * lineHeight + 14 - y;
     lanes.push({ pipeline, blocks, report, y, height, middle });
     y += height + laneGap;
   }
@@ -90,7 +90,7 @@ function secondHeight(second: Block['second']): number {
 }
 
 function drawLane({ pipeline, blocks, report, y, height, middle }: Lane, first: number, reportX: number): string[] {
-  const { name, notes, runs, stages } = pipeline;
+  const { name, notes, runs, stages, degrade } = pipeline;
   const left = first - gap / 2;
   const area = { x: left, y, width: reportX + cardWidth + gap / 2 - left, height };
   const said = notes.length === 0 ? '' : `  ${notes.join(', ')}`;
@@ -111,7 +111,9 @@ function drawLane({ pipeline, blocks, report, y, height, middle }: Lane, first: 
       return [edge(`M${at(start)},${at(top(from))}V${at(high)}H${at(end)}V${at(top(i))}`), label];
     }),
   );
-  const low = y + height - channel + 4;
+  const foot = y + height - degrade.length * lineHeight;
+  const low = foot - channel + 4;
+  const ways = degrade.map((step, i) => text(first, foot + 5 + i * lineHeight, `under pressure ${i + 1}. ${step}`, 'faint small'));
   const stops = blocks.flatMap((block, i) => {
     if (stages[i]?.stop === null) return [];
     const under = middle + blockHeight(block.middle, block.below);
@@ -125,6 +127,7 @@ function drawLane({ pipeline, blocks, report, y, height, middle }: Lane, first: 
     ...steps,
     edge(`M${at(x(stages.length) - gap)},${flow}H${at(reportX)}`),
     ...arcs,
+    ...ways,
     ...stops,
     ...blocks.flatMap((block, i) => drawBlock(block, x(i), middle)),
     ...drawBlock(report, reportX, middle),

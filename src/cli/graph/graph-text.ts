@@ -14,7 +14,7 @@ export function graphText(graph: Graph): string {
 }
 
 function pipelineLines(pipeline: DrawnPipeline, inputs: readonly string[], sinks: readonly string[]): string[] {
-  const { name, stages, abstain, report, notes, problems, runs } = pipeline;
+  const { name, stages, abstain, report, degrade, notes, problems, runs } = pipeline;
   return [
     `${name}${notes.length === 0 ? '' : ` (${notes.join(', ')})`}${runs ? '' : ': does not run'}`,
     ...problems.map((problem) => `  ! ${problem}`),
@@ -25,11 +25,12 @@ function pipelineLines(pipeline: DrawnPipeline, inputs: readonly string[], sinks
     '    v',
     `  report ${report.length === 0 ? 'every result' : report.join(', ')}`,
     ...(sinks.length === 0 ? ['    +--> no sink: results are stored only'] : sinks.map((sink) => `    +--> ${sink}`)),
+    ...degrade.map((step, i) => `  under pressure ${i + 1}. ${step}`),
   ];
 }
 
-function stageLines({ name, task, model, each, when, accept, escalate, stop, shared, problems }: DrawnStage): string[] {
-  const looksAt = each.length === 0 ? '' : `, each of ${each.join(' and ')}`;
+function stageLines({ name, task, model, each, crop, when, accept, escalate, stop, shared, problems }: DrawnStage): string[] {
+  const looksAt = each.length === 0 ? '' : `, each of ${each.join(' and ')}${crop ? ' cut out' : ''}`;
   return [
     '    |',
     ...(when === null ? [] : [`    |  when ${when}`]),

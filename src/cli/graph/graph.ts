@@ -19,6 +19,8 @@ export interface DrawnStage {
   readonly model: string;
   /** The earlier stages it looks at; none for the capture. */
   readonly each: readonly string[];
+  /** Whether it is shown each thing's part of the image alone. */
+  readonly crop: boolean;
   readonly when: string | null;
   readonly accept: string | null;
   /** Model and variant of the second look. */
@@ -34,10 +36,12 @@ export interface DrawnPipeline {
   readonly from: readonly string[];
   readonly stages: readonly DrawnStage[];
   readonly abstain: string | null;
-  /** `when lines.size() > 0`, `as events`, `in the hours mon 08:00 - 18:00 UTC`; none where every result is published. */
+  /** `when lines.size() > 0`, `on change`, `in the hours mon 08:00 - 18:00 UTC`; none where every result is published. */
   readonly report: readonly string[];
   readonly sinks: readonly string[];
-  /** `budget 800 ms`, and `priority 2` where pipelines differ in it. */
+  /** What it gives up under pressure, in this order. */
+  readonly degrade: readonly string[];
+  /** `budget 800 ms`, `at most 5 a second`, and `priority 2` where pipelines differ in it. */
   readonly notes: readonly string[];
   /** What keeps it from running, and is no one stage's. */
   readonly problems: readonly string[];
@@ -55,7 +59,10 @@ export interface Graph {
 /** `only`: the names of the pipelines to draw; inputs and sinks are those they use, and what they share with others is said all the same. */
 export function graphOf(settings: Settings, resolution: Resolution, tasks: readonly Task[], only: readonly string[]): Graph {
   const givesAudio = (name: string) => tasks.some((task) => task.name === name && task.givesAudio === true);
-  const shared = sharedStages(resolution.pipelines, givesAudio)
+  // One that stands in for another is not asked beside it.
+  const standIns = new Set(resolution.pipelines.flatMap(({ cheaper = [] }) => cheaper.flatMap(({ instead }) => instead ?? [])));
+  const always = resolution.pipelines.filter(({ name }) => !standIns.has(name));
+  const shared = sharedStages(always, givesAudio)
     .map((stages, i) => ({ letter: letterOf(i), stages }))
     .filter(({ stages }) => stages.some(({ pipeline }) => only.includes(pipeline)));
   const letters = new Map(shared.flatMap(({ letter, stages }) => stages.map(({ pipeline, stage }) => [`${pipeline}.${stage}`, letter])));
@@ -110,8 +117,10 @@ function drawnPipeline(
     abstain: config.abstain ?? null,
     report: reportOf(config.report),
     sinks: config.sinks ?? Object.keys(sinks),
+    degrade: pipelines.find((pipeline) => pipeline.name === name)?.cheaper?.at(-1)?.steps ?? [],
     notes: [
       ...(config.budget_ms === undefined ? [] : [`budget ${config.budget_ms} ms`]),
+      ...(config.max_rate_hz === undefined ? [] : [`at most ${config.max_rate_hz} a second`]),
       ...(prioritiesDiffer ? [`priority ${config.priority}`] : []),
     ],
     problems: mine.filter(({ path }) => stageOf(path) === undefined).map(said),
@@ -126,6 +135,7 @@ function drawnStage(config: StageConfig, spec: StageSpec | null, shared: string 
     task: config.task,
     model: named(spec ?? config),
     each: eachOf(config),
+    crop: config.crop !== undefined,
     when: config.when ?? null,
     accept: config.accept ?? null,
     escalate: escalate === undefined ? null : named(escalate),
@@ -139,10 +149,12 @@ function named({ model, variant }: { readonly model?: string | undefined; readon
   return [model, variant].filter((word) => word !== undefined).join(' ');
 }
 
-function reportOf({ when, mode, active }: PipelineConfig['report']): string[] {
+function reportOf({ when, mode, active, track }: PipelineConfig['report']): string[] {
+  const things = track === undefined ? '' : `, one for each of ${track.boxes}${track.where === undefined ? '' : ` where ${track.where}`}`;
   return [
     ...(when === undefined ? [] : [`when ${when}`]),
-    ...(mode === 'events' ? ['as events'] : []),
+    ...(mode === 'events' ? [`as events${things}`] : []),
+    ...(mode === 'on_change' ? ['on change'] : []),
     ...(active === undefined ? [] : [`in the hours ${hoursText(active)}`]),
   ];
 }
