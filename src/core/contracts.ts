@@ -300,6 +300,16 @@ export interface ImagePort {
   pixels(): Promise<Pixels>;
   /** Stretched to exactly `width` x `height`, RGB; bilinear unless stated. The caller owns the bytes. */
   resize(width: number, height: number, kernel?: 'linear' | 'cubic'): Promise<Pixels>;
+  /** A part of it as an image of its own: a view, nothing is copied until it is asked for. Throws SHOAL_INTERNAL for what is not inside. */
+  part(area: Area): ImagePort;
+}
+
+/** Whole pixels of an image: within it, and at least one each way. */
+export interface Area {
+  readonly left: number;
+  readonly top: number;
+  readonly width: number;
+  readonly height: number;
 }
 
 /** Mono samples -1..1. The engine memoises a rate; do not write into it. */
@@ -362,6 +372,8 @@ export interface Task<Options = unknown> {
   readonly cutsOut?: string;
   /** Whether it gives later stages another recording: only then it gets `replaceAudio`. */
   readonly givesAudio?: true;
+  /** Judged on whole captures though it takes observations: those beside a sample are for tasks that need them. */
+  readonly judgedWhole?: true;
   /** The task that finds what this one looks at, for a person who asks for this one alone. */
   readonly looksAt?: string;
   readonly options: z.ZodType<Options>;

@@ -4,14 +4,13 @@
  * Guarantees: at most `limits.cropsMax` things, the best-scored; every answer says by `of` which thing it is about and has a place in the
  * whole image, the thing's own where the task names none. Deliberately turns nothing: a quad is shown in its upright bounding box.
  */
-import type { Task, TaskInput } from '../core/contracts.js';
+import type { Area, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { CropSpec } from '../core/pipeline.js';
 import type { Box, LeftOut, Observation, Point, Quad } from '../core/result.js';
 import { quadBox, requireImage } from '../tasks/text-lines.js';
 import { best } from './best.js';
-import type { Area } from './image.js';
 
 interface Size {
   readonly width: number;
@@ -42,13 +41,11 @@ export function chooseThings(all: readonly Observation[], { minPx }: CropSpec, i
 /** Runs the task on the part of the image around each thing of `input.each`, one after the other; `of` counts through them. */
 export async function runOnParts(task: Task, input: TaskInput<unknown>, crop: CropSpec): Promise<Observation[]> {
   const image = requireImage(input.image);
-  // The decoder is there already, and only where there is an image.
-  const { partOf } = await import('./image.js');
   const found: Observation[] = [];
   for (const [of, thing] of (input.each ?? []).entries()) {
     const box = boxOf(thing, of);
     const area = areaAround(box, crop, image);
-    const answers = await task.run({ ...input, image: await partOf(image, area), each: null });
+    const answers = await task.run({ ...input, image: image.part(area), each: null });
     for (const answer of answers) found.push({ ...inWhole(answer, area, image, box), of });
   }
   return found;

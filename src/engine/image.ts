@@ -9,7 +9,7 @@
  */
 
 import sharp from 'sharp';
-import type { ImagePort, Pixels } from '../core/contracts.js';
+import type { Area, ImagePort, Pixels } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 
@@ -51,19 +51,6 @@ function checked(data: Buffer, width: number, height: number, channels: number):
   return { width, height, channels: 3, data };
 }
 
-/** Whole pixels of an image: within it, and at least one each way. */
-export interface Area {
-  readonly left: number;
-  readonly top: number;
-  readonly width: number;
-  readonly height: number;
-}
-
-/** A part of an image as an image of its own. */
-export async function partOf(image: ImagePort, area: Area): Promise<ImagePort> {
-  return new DecodedImage(await image.pixels(), area);
-}
-
 class DecodedImage implements ImagePort {
   readonly #whole: Pixels;
   readonly #area: Area;
@@ -90,6 +77,7 @@ class DecodedImage implements ImagePort {
   }
 
   async resize(width: number, height: number, kernel: 'linear' | 'cubic' = 'linear'): Promise<Pixels> {
+    if (width === this.width && height === this.height) return copied(this.#whole, this.#area);
     const whole = this.#whole;
     const { data } = await sharp(whole.data, { raw: { width: whole.width, height: whole.height, channels: 3 } })
       .extract(this.#area)
@@ -98,6 +86,15 @@ class DecodedImage implements ImagePort {
       .toBuffer({ resolveWithObject: true });
     // A plain array: a Buffer's slice is no copy.
     return { width, height, channels: 3, data: new Uint8Array(data.buffer, data.byteOffset, data.byteLength) };
+  }
+
+  part({ left, top, width, height }: Area): ImagePort {
+    const inside = left >= 0 && top >= 0 && width >= 1 && height >= 1 && left + width <= this.width && top + height <= this.height;
+    if (!inside || ![left, top, width, height].every(Number.isInteger)) {
+      const asked = `${width} x ${height} at ${left}, ${top}`;
+      throw new ShoalError('SHOAL_INTERNAL', `an image of ${this.width} x ${this.height} pixels has no part of ${asked}`);
+    }
+    return new DecodedImage(this.#whole, { left: this.#area.left + left, top: this.#area.top + top, width, height });
   }
 }
 

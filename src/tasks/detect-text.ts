@@ -1,8 +1,10 @@
 /**
  * detect-text: where text lines are, as rotated boxes with a score, in reading order.
  *
- * Guarantees: memory and time are bounded by `max_side_px`, whatever the image and whatever the model says of it; at most
- * `max_candidates` boxes. A model that takes bytes is fed the pixels as they are. Deliberately reads nothing and knows no columns or paragraphs.
+ * With `each`, only the places of an earlier stage's observations and a little around them are looked at, at the scale of the whole image:
+ * what is told shares something with one of them, `of`. A text that goes on much further is cut off.
+ * Guarantees: memory and time are bounded by `max_side_px`, whatever the image, its places and whatever the model says of it; at most
+ * `max_candidates` boxes of each part. A model that takes bytes is fed the pixels as they are. Deliberately reads nothing and knows no columns or paragraphs.
  *
  * Source: PaddleOCR, configs/det/ch_PP-OCRv4/ch_PP-OCRv4_det_student.yml and tools/infer/predict_det.py: DetResizeForTest
  * (limit_type max, limit_side_len 960, sides rounded to multiples of 32), NormalizeImage on channels in the order
@@ -14,13 +16,15 @@ import type { ImagePort, Pixels, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
-import type { Observation, Quad } from '../core/result.js';
+import type { Box, Observation, Quad } from '../core/result.js';
 import { floats, type Tensor, type TensorSpec } from '../core/tensor.js';
 import type { PixelNormalisation } from '../core/workbench.js';
+import { regionsOf } from './framing.js';
 import { onlyTensor, readParams } from './model-params.js';
 import { readingOrder } from './reading-order.js';
 import { type TextBox, textBoxes } from './text-boxes.js';
 import { quadBox, requireImage } from './text-lines.js';
+import { placeOf, type Size, shownBy, textWindows } from './text-windows.js';
 import { unmatchedBoxes } from './unmatched-boxes.js';
 
 const options = z.strictObject({
@@ -60,7 +64,8 @@ export const detectText: Task<DetectTextOptions> = {
   name: 'detect-text',
   summary: 'Finds text lines: rotated boxes with a score, in reading order.',
   reads: 'image',
-  takesEach: false,
+  takesEach: true,
+  judgedWhole: true,
   options,
   metric: unmatchedBoxes,
   fit(model) {
@@ -79,15 +84,22 @@ export const detectText: Task<DetectTextOptions> = {
     const image = requireImage(input.image);
     const settings = readParams(params, input.model);
     const size = fitSide(image, input.options.max_side_px, settings.multiple);
-    const boxes = await look(input, image, settings, size);
-    return readingOrder(boxes.slice(0, limits.observationsMax).map((box) => observation(box, size)));
+    if (input.each === null) {
+      const boxes = await look(input, image, settings, size);
+      return readingOrder(boxes.slice(0, limits.observationsMax).map((box) => observation(box, size)));
+    }
+    const places = regionsOf(input.each, 0).map(({ box }) => box);
+    const found: Located[] = [];
+    for (const window of textWindows(places, size, settings.multiple)) {
+      for (const box of await look(input, image.part(shownBy(window, size, image)), settings, window)) {
+        const line = observation(box, size, window);
+        const of = placeOf(line.box, places);
+        if (of !== null) found.push({ ...line, of });
+      }
+    }
+    return readingOrder(found.slice(0, limits.observationsMax));
   },
 };
-
-interface Size {
-  readonly width: number;
-  readonly height: number;
-}
 
 /** The size the model sees: the longest side at most `maxSide`, both rounded to the next multiple (halves to even, as numpy), at least one. */
 export function fitSide(image: Size, maxSide: number, multiple: number): Size {
@@ -141,9 +153,12 @@ export function normalise(pixels: Pixels, { mean, std }: Pick<PixelNormalisation
   return planes;
 }
 
-function observation(box: TextBox, size: Size): Observation & { box: NonNullable<Observation['box']> } {
-  const at = (index: number, side: number): number => Math.min(1, Math.max(0, (box.corners[index] ?? 0) / side));
-  const point = (corner: number): [number, number] => [at(corner * 2, size.width), at(corner * 2 + 1, size.height)];
+type Located = Observation & { readonly box: Box };
+
+/** `size` is that of the whole image as the model sees it, `window` where in it the part that was looked at begins. */
+function observation(box: TextBox, size: Size, window = { x: 0, y: 0 }): Located {
+  const at = (index: number, offset: number, side: number): number => Math.min(1, Math.max(0, ((box.corners[index] ?? 0) + offset) / side));
+  const point = (corner: number): [number, number] => [at(corner * 2, window.x, size.width), at(corner * 2 + 1, window.y, size.height)];
   const quad: Quad = [point(0), point(1), point(2), point(3)];
   return { score: box.score, quad, box: quadBox(quad) };
 }

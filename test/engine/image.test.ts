@@ -3,7 +3,7 @@ import path from 'node:path';
 import { deflateSync } from 'node:zlib';
 import sharp, { type Color } from 'sharp';
 import { test } from 'tap';
-import { openImage, partOf } from '../../src/engine/image.js';
+import { openImage } from '../../src/engine/image.js';
 
 const data = process.env.SHOAL_TEST_DATA;
 const red = { r: 200, g: 40, b: 60 };
@@ -157,6 +157,31 @@ test('a resized image has exactly the size asked for', async (t) => {
   }
 });
 
+test('a part is inside its image, in whole pixels', async (t) => {
+  const image = await openImage(await solid(40, 30).png().toBuffer());
+  const part = image.part({ left: 10, top: 10, width: 20, height: 20 });
+  for (const [left, top] of [
+    [35, 0],
+    [-1, 0],
+    [0, 27],
+    [0.5, 0],
+    [0, Number.NaN],
+  ] as const) {
+    // biome-ignore format: a table
+    t.throws(() => image.part({ left, top, width: 6, height: 4 }), { code: 'SHOAL_INTERNAL' }, `at ${left}, ${top}`);
+  }
+  t.throws(() => image.part({ left: 0, top: 0, width: 0, height: 4 }), { code: 'SHOAL_INTERNAL' });
+  t.throws(() => part.part({ left: 15, top: 0, width: 6, height: 4 }), { code: 'SHOAL_INTERNAL' }, 'inside the image is not enough');
+  const kept = image.part({ left: 5, top: 5, width: 6, height: 4 });
+  t.same((await kept.resize(6, 4)).data, new Uint8Array((await kept.pixels()).data), 'at its own size nothing is resampled');
+});
+
+test("the caller owns what a resize gives, at the image's own size too", async (t) => {
+  const image = await openImage(await solid(8, 8).png().toBuffer());
+  (await image.resize(8, 8)).data.fill(0);
+  t.not((await image.pixels()).data[0], 0);
+});
+
 test('what cannot be decoded whole is refused with a reason', async (t) => {
   const noise = sharp({
     create: { width: 200, height: 200, channels: 3, background: red, noise: { type: 'gaussian', mean: 128, sigma: 60 } },
@@ -215,16 +240,16 @@ test('pages scanned in one bit and photos decode as what they show', {
 test('a part of an image is what a file of that part would be', async (t) => {
   const area = { left: 131, top: 77, width: 183, height: 240 };
   const whole = await openImage(await readFile('samples/astronaut.png'));
-  const part = await partOf(whole, area);
+  const part = whole.part(area);
   const file = await openImage(await sharp('samples/astronaut.png').extract(area).png().toBuffer());
   t.same([part.width, part.height], [183, 240]);
   t.same((await part.pixels()).data, Buffer.from((await file.pixels()).data));
   t.equal(await part.pixels(), await part.pixels(), 'copied once');
   for (const kernel of ['linear', 'cubic'] as const) t.same(await part.resize(96, 64, kernel), await file.resize(96, 64, kernel), kernel);
-  t.same(await (await partOf(part, { left: 3, top: 5, width: 2, height: 1 })).pixels(), {
+  t.same(await part.part({ left: 3, top: 5, width: 2, height: 1 }).pixels(), {
     width: 2,
     height: 1,
     channels: 3,
-    data: (await (await partOf(whole, { left: 134, top: 82, width: 2, height: 1 })).pixels()).data,
+    data: (await whole.part({ left: 134, top: 82, width: 2, height: 1 }).pixels()).data,
   });
 });

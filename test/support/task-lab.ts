@@ -1,5 +1,5 @@
 /** A task run on tensors written by hand: a model that answers what it is told and keeps what it was fed. */
-import type { ImagePort, Task } from '../../src/core/contracts.js';
+import type { Area, ImagePort, Task } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Observation } from '../../src/core/result.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
@@ -15,7 +15,9 @@ export function paintedImage(
     for (let y = 0; y < h; y++) for (let x = 0; x < w; x++) data.set(colour((x + 0.5) / w, (y + 0.5) / h), (y * w + x) * 3);
     return { width: w, height: h, channels: 3 as const, data };
   };
-  return { width, height, pixels: async () => paint(width, height), resize: async (w, h) => paint(w, h) };
+  const part = (area: Area) =>
+    paintedImage(area.width, area.height, (x, y) => colour((area.left + x * area.width) / width, (area.top + y * area.height) / height));
+  return { width, height, pixels: async () => paint(width, height), resize: async (w, h) => paint(w, h), part };
 }
 
 export const greyImage = (width: number, height: number) => paintedImage(width, height, () => [128, 128, 128]);

@@ -149,6 +149,9 @@ function scene(width: number, height: number, squares: [number, number, number][
       }
       return { width: w, height: h, channels: 3, data: pixels };
     },
+    part: () => {
+      throw new Error('not needed');
+    },
   };
 }
 

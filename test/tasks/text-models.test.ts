@@ -96,6 +96,39 @@ test('the three stages read a page with a tilted and an upside down line', async
   t.not(texts(await reader.run(page, regions))[3], 'upside down text', 'without classify-orientation it cannot be read');
 });
 
+test('around what a small look found, the same lines are found as in the whole, for less', async (t) => {
+  const hint = await detector.run(page, undefined, { max_side_px: 256 });
+  t.ok(hint.length > 0, `${hint.length} hints`);
+  const [whole, parts] = [await detector.run(page), await detector.run(page, hint)];
+  t.equal(parts.length, whole.length);
+  for (const [i, { box, of = -1 }] of parts.entries()) {
+    const away = Object.entries(whole[i]?.box ?? {}).map(([side, at]) => Math.abs(at - (box?.[side as keyof typeof box] ?? Number.NaN)));
+    t.ok(Math.max(...away) < 0.01, `line ${i} is off by ${Math.max(...away)}`);
+    t.ok(of >= 0 && of < hint.length, `line ${i} is about hint ${of}`);
+  }
+});
+
+test('text is looked for around the places of another stage only, each place answered by its index', async (t) => {
+  const [first, , third] = await detector.run(page);
+  if (first?.box === undefined || third?.box === undefined) throw new Error('the page has three lines');
+  const nowhere = { x_min: 0.98, y_min: 0.98, x_max: 1, y_max: 1 };
+  const before = detector.runs();
+  const found = await detector.run(page, [
+    { score: 1, box: nowhere },
+    { score: 1, box: first.box },
+  ]);
+  t.equal(detector.runs() - before, 2, 'a run for each part');
+  t.equal(found.length, 1);
+  t.equal(found[0]?.of, 1);
+  t.strictSame(await detector.run(page, [{ score: 1, box: nowhere }]), []);
+  t.strictSame(
+    (await detector.run(page, [{ score: 1, quad: third.quad ?? q() }])).map(({ of }) => of),
+    [0],
+    'a quad is a place too',
+  );
+  await t.rejects(detector.run(page, [{ score: 1, text: 'no place' }]), { code: 'CONFIG_INVALID', message: /neither box nor quad/ });
+});
+
 test('an upside down line keeps its place and begins at the other end, unless the score asked for is higher', async (t) => {
   const regions = await detector.run(page);
   const [before] = regions.slice(3);

@@ -130,7 +130,7 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
     const found = [`${name}.${ending}`, `${stem(name)}.${ending}`].find((candidate) => sidecars.has(candidate));
     return found === undefined ? null : Buffer.from(await readFileOf(path.join(root, found), limits.sidecarBytesMax)).toString();
   };
-  const observations = task.takesEach ? await beside('json') : null;
+  const observations = task.takesEach && task.judgedWhole !== true ? await beside('json') : null;
   const each = observations === null ? null : observationsOf(observations);
   const transcript = task.name === 'read-text' ? await beside('txt') : null;
   const stated = await beside(truthEnding.slice(1));

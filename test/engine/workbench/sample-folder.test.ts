@@ -150,6 +150,9 @@ test('observations and transcripts beside a sample are taken up, and refused whe
   ]);
   const orientation = await readSampleFolder(folder, classifyOrientation);
   t.equal(orientation.calibration.length + orientation.heldOut.length, 17, 'a transcript is nothing to a task that reads none');
+  const detection = await readSampleFolder(folder, detectText);
+  const places = [...detection.calibration, ...detection.heldOut].map(({ each }) => each);
+  t.ok(places.length === 18 && places.every((each) => each === null), 'a detector is judged on the whole, also where lines lie beside it');
 });
 
 test('a second hard link is an ordinary file, told by its bytes', async (t) => {
