@@ -45,7 +45,7 @@ const pipelines = {
   'people-gated': people,
   'text-gated': pipeline(
     stage('detect-text', 'hint', { variant: 'int8' }, { max_side_px: 256, min_score: 0.4 }),
-    stage('detect-text', 'regions', { when: 'hint.size() > 0', variant: 'int8', accept: 'score >= 0.7', escalate: { variant: 'fp32' } }),
+    stage('detect-text', 'regions', { each: 'hint', variant: 'int8' }),
     stage('read-text', 'lines', { each: 'regions', variant: 'int8', accept: 'score >= 0.9', escalate: { variant: 'fp32' } }),
   ),
 };

@@ -13,6 +13,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   batching: async () => (await import('./batching.js')).batching,
   cascade: async () => (await import('./cascade.js')).cascade,
   compile: async () => (await import('./compile.js')).compile,
+  conditions: async () => (await import('./conditions.js')).conditions,
   'core-time': async () => (await import('./core-time.js')).coreTime,
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,

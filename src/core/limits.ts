@@ -31,7 +31,10 @@ export const limits = {
   conditionDepthMax: 24,
   /** Macros (`exists`, `all`, `map`, ...) inside macros: each level multiplies the work, on the core's only thread. */
   conditionLoopsMax: 2,
-  /** Observations of a stage a condition with nested macros looks at, best first as the stage gave them: 128 squared is 10 ms. */
+  /**
+   * Observations of a stage a condition with nested macros looks at, best first as the stage gave them: 128 squared is 120 ms for the longest
+   * condition that is let through, 5 ms for a short one (`npm run bench -- conditions`).
+   */
   conditionNestedItemsMax: 128,
   /** Parts of one image a stage with `crop` is run on, best-scored first: each costs at least one model run, and a stage is not interrupted by `budget_ms`. */
   cropsMax: 64,
