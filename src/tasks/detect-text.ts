@@ -62,7 +62,7 @@ type Params = z.infer<typeof params>;
 
 export const detectText: Task<DetectTextOptions> = {
   name: 'detect-text',
-  summary: 'Finds text lines: rotated boxes with a score, in reading order.',
+  summary: 'Finds text lines, in the whole image or in places found before: rotated boxes with a score, in reading order.',
   reads: 'image',
   takesEach: true,
   judgedWhole: true,

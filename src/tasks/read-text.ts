@@ -9,10 +9,10 @@
  *
  * Source: PaddleOCR, tools/infer/predict_rec.py and ppocr/postprocess/rec_postprocess.py (CTCLabelDecode: blank first, then the
  * dictionary, then a space): height 48, kept ratio, (x / 255 - 0.5) / 0.5, B, G, R, padded with 0 on the right.
- * Departures: upstream drops lines below 0.5; of 3,124 true lines, rendered and scanned, the float reads none below 0.66, but half of what it reads
- * where a photo holds no text. Upstream pads to the widest line of six and at least to 320; here a line is padded to the next multiple and the
- * minimum of the card, because padding costs as much as text and a line's text must be its own. Faint spaces are written
- * (`space_score`, see ctc.ts), which upstream loses.
+ * Departures: upstream drops lines below 0.5; of 3,124 true lines, rendered and scanned, the float reads none below 0.66, but half of
+ * what it reads where a photo holds no legible text. Upstream pads to the widest line of six and at least to 320; here a line is padded to
+ * the next multiple and the minimum of the card, because padding costs as much as text and a line's text must be its own. Faint spaces
+ * are written (`space_score`, see ctc.ts), which upstream loses.
  */
 import { z } from 'zod';
 import type { Task, TaskInput } from '../core/contracts.js';
