@@ -7,8 +7,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import type { Task } from '../src/core/contracts.js';
 import type { Observation } from '../src/core/result.js';
+import type { Task } from '../src/core/task.js';
 import { readCard } from '../src/registry/card.js';
 import { detectText } from '../src/tasks/detect-text.js';
 import { readText } from '../src/tasks/read-text.js';

@@ -8,8 +8,8 @@
  */
 import sharp from 'sharp';
 import { judgeCalibration, type Scored } from '../src/core/calibration.js';
-import type { Task } from '../src/core/contracts.js';
 import type { Observation } from '../src/core/result.js';
+import type { Task } from '../src/core/task.js';
 import { openRegistry } from '../src/registry/registry.js';
 import { classifyOrientation } from '../src/tasks/classify-orientation.js';
 import { readText } from '../src/tasks/read-text.js';

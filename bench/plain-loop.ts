@@ -5,9 +5,9 @@
  */
 import { readFile } from 'node:fs/promises';
 import type { BoardClass } from '../src/core/board-class.js';
-import type { ImagePort, Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
+import type { ImagePort, Task, TaskInput } from '../src/core/task.js';
 import { openImage } from '../src/engine/image.js';
 import { engineOptions } from '../src/engine/options.js';
 import { Session } from '../src/engine/session.js';

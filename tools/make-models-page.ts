@@ -7,7 +7,7 @@ import { writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { pathToFileURL } from 'node:url';
 import { observationText } from '../src/cli/result-text.js';
-import type { Task } from '../src/core/contracts.js';
+import type { Task } from '../src/core/task.js';
 import type { Card } from '../src/registry/card.js';
 import { isPictured, type KnownCard, knownCards, pictureOf } from './known-cards.js';
 import { exampleOf, tasksInOrder } from './model-uses.js';

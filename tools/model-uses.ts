@@ -3,7 +3,7 @@
  *
  * A test makes a configuration of every example and checks it.
  */
-import type { Task } from '../src/core/contracts.js';
+import type { Task } from '../src/core/task.js';
 import { tasks } from '../src/tasks/index.js';
 
 interface Use {

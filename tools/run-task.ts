@@ -3,9 +3,9 @@
  */
 
 import { type BoardClass, boardClassOf } from '../src/core/board-class.js';
-import type { Task, TaskInput } from '../src/core/contracts.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
+import type { Task, TaskInput } from '../src/core/task.js';
 import { Session } from '../src/engine/session.js';
 import { decode } from '../src/engine/workbench/sample.js';
 import { readNature } from '../src/ops/board.js';

@@ -1,8 +1,8 @@
 /** A bundled model as shipped and its variants, opened side by side in one process with one thread each, as an engine opens them. */
 import { createHash } from 'node:crypto';
-import type { AudioPort, ImagePort, Task, TaskInput } from '../../src/core/contracts.js';
 import { asVariant, type Model } from '../../src/core/model.js';
 import type { Observation } from '../../src/core/result.js';
+import type { AudioPort, ImagePort, Task, TaskInput } from '../../src/core/task.js';
 import { engineOptions } from '../../src/engine/options.js';
 import { Session } from '../../src/engine/session.js';
 import { readCard } from '../../src/registry/card.js';

@@ -3,8 +3,9 @@
  *
  * Everything is paired: both answered the same samples. Where a sample has no truth, what the model as shipped says is the measure.
  */
-import type { Task } from '../../src/core/contracts.js';
+
 import type { Observation } from '../../src/core/result.js';
+import type { Task } from '../../src/core/task.js';
 import { type Figure, figure } from '../figure.js';
 import { bounds, type Part, ratio } from './bounds.js';
 

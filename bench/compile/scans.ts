@@ -6,8 +6,8 @@
  */
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
-import type { ImagePort } from '../../src/core/contracts.js';
 import type { Observation } from '../../src/core/result.js';
+import type { ImagePort } from '../../src/core/task.js';
 import { openImage } from '../../src/engine/image.js';
 import { detectText } from '../../src/tasks/detect-text.js';
 import { readText } from '../../src/tasks/read-text.js';

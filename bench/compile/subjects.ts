@@ -6,8 +6,8 @@
 import { readFile } from 'node:fs/promises';
 import path from 'node:path';
 import sharp, { type Sharp } from 'sharp';
-import type { Task } from '../../src/core/contracts.js';
 import type { Observation, Quad } from '../../src/core/result.js';
+import type { Task } from '../../src/core/task.js';
 import { openAudio } from '../../src/engine/audio.js';
 import { openImage } from '../../src/engine/image.js';
 import { classifyOrientation } from '../../src/tasks/classify-orientation.js';

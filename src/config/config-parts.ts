@@ -4,8 +4,9 @@
  * The config room knows no part by name: the composition root hands these lists in.
  */
 import type { z } from 'zod';
-import type { Kind, Task } from '../core/contracts.js';
+import type { Kind } from '../core/contracts.js';
 import type { PipelineConfig } from '../core/pipeline.js';
+import type { Task } from '../core/task.js';
 import type { WhenFull } from '../core/waiting.js';
 import type { Zones } from '../core/zone.js';
 

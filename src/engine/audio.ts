@@ -4,7 +4,7 @@
  * Channels are averaged; what is not a number becomes silence and what leaves -1 .. 1 is clipped. The encoded bytes are kept and read anew
  * for each rate, so that memory is bounded by the file and the samples asked for.
  */
-import type { AudioPort } from '../core/contracts.js';
+import type { AudioPort } from '../core/task.js';
 import { resample, type SampleReader } from './resample.js';
 import { bytesPerSample, readWav, type SampleFormat, type WavLayout } from './wav.js';
 

@@ -7,9 +7,9 @@
 import { constants, type Stats } from 'node:fs';
 import { type FileHandle, open } from 'node:fs/promises';
 import type { CaptureContent, CaptureHeader } from '../core/capture.js';
-import type { FilePort } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import type { FilePort } from '../core/task.js';
 
 /** An open capture; `close` it. */
 export interface OpenContent extends FilePort {

@@ -4,11 +4,12 @@
  * Guarantees: at most `limits.cropsMax` things, the best-scored; every answer says by `of` which thing it is about and has a place in the
  * whole image, the thing's own where the task names none. Deliberately turns nothing: a quad is shown in its upright bounding box.
  */
-import type { Area, Task, TaskInput } from '../core/contracts.js';
+
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { CropSpec } from '../core/pipeline.js';
 import type { Box, LeftOut, Observation, Point, Quad } from '../core/result.js';
+import type { Area, Task, TaskInput } from '../core/task.js';
 import { quadBox, requireImage } from '../tasks/text-lines.js';
 import { best } from './best.js';
 

@@ -9,9 +9,9 @@
  */
 
 import sharp from 'sharp';
-import type { Area, ImagePort, Pixels } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import type { Area, ImagePort, Pixels } from '../core/task.js';
 
 sharp.cache(false);
 sharp.concurrency(1);

@@ -6,10 +6,10 @@
  * run in it.
  */
 import { readFile } from 'node:fs/promises';
-import type { Task } from '../core/contracts.js';
 import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { asVariant, type Model } from '../core/model.js';
+import type { Task } from '../core/task.js';
 import { openAudio } from './audio.js';
 import { bytesContent } from './content.js';
 import type { Measurement, MeasureRequest, VariantRuns } from './measure-protocol.js';

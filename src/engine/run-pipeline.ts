@@ -9,7 +9,7 @@
  * A pipeline's budget counts what was spent before (waiting, decoding) and its own stages, not the pipelines before it, and is looked at
  * between stages and at the end. A second look that usually takes longer than what is left is not begun.
  */
-import type { Task } from '../core/contracts.js';
+
 import { decide } from '../core/decision.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { PipelineAnswer } from '../core/job.js';
@@ -17,6 +17,7 @@ import { limits } from '../core/limits.js';
 import { eachOf, type ModelChoice, type PipelineSpec, type StageSpec } from '../core/pipeline.js';
 import type { Alternative, Escalation, Observation, StageTrace } from '../core/result.js';
 import { lookKey, secondLookKey } from '../core/sharing.js';
+import type { Task } from '../core/task.js';
 import type { Costs } from './costs.js';
 import { type Chosen, chooseThings } from './crop.js';
 import { judge, replaced } from './decide.js';

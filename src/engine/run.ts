@@ -6,10 +6,11 @@
  * a terminal or systemd sends to every process of the group. The next capture is decoded while the present one runs.
  * Deliberately keeps nothing between jobs but open sessions and what models usually cost.
  */
-import type { Task } from '../core/contracts.js';
+
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
+import type { Task } from '../core/task.js';
 import { Costs } from './costs.js';
 import { planOf } from './plan.js';
 import type { EngineConfig, FromEngine, ModelOpened, ToEngine } from './protocol.js';

@@ -5,11 +5,11 @@
  * its variant is, before anything is asked of them. The task itself knows the model's own scores only.
  */
 import { type Calibration, calibrated } from '../core/calibration.js';
-import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
+import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/task.js';
 import { samplesAudio } from './audio.js';
 import { best } from './best.js';
 import { runOnParts } from './crop.js';

@@ -4,7 +4,7 @@
  * Guarantees: all problems at once, each with its path in the configuration; a pipeline with a problem is not among the answers.
  * Pure. Conditions, inputs and sinks are the configuration's to check.
  */
-import type { Task } from '../core/contracts.js';
+
 import { reasonOf } from '../core/errors.js';
 import { eventDefaults } from '../core/event.js';
 import { asVariant, type Model, modelRef } from '../core/model.js';
@@ -21,6 +21,7 @@ import {
   type TrackSpec,
 } from '../core/pipeline.js';
 import { nearest } from '../core/suggest.js';
+import type { Task } from '../core/task.js';
 import { chooseVariant, type VariantChoice, type VariantPolicy } from './choose-variant.js';
 import type { Registry } from './registry.js';
 import { resolveDegrade } from './resolve-degrade.js';

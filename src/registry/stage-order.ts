@@ -4,8 +4,9 @@
  * The configuration has asked the same with its places; this holds for pipelines that come from elsewhere, such as a task named on the
  * command line.
  */
-import type { Task } from '../core/contracts.js';
+
 import { eachOf, mayFollow, type PipelineSpec, type StageConfig, takesCrop } from '../core/pipeline.js';
+import type { Task } from '../core/task.js';
 
 export interface ResolveProblem {
   /** As in the configuration: `pipelines.signs.stages[0].model`. */

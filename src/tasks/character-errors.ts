@@ -5,8 +5,9 @@
  * texts about the same one are joined in their order. A character is a code point. Runs of white space are one space, those at
  * the ends are none. The deciding figure ignores spaces: a reader's own spacing is loose enough to hide or to feign a loss.
  */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 import type { SampleScore } from '../core/workbench.js';
 
 export const characterErrors: TaskMetric = {

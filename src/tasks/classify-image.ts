@@ -1,6 +1,6 @@
 /** classify-image: which of the model's labels an image as a whole, or a part of it, resembles most. See image-classes.ts. */
 import { z } from 'zod';
-import type { Task } from '../core/contracts.js';
+import type { Task } from '../core/task.js';
 import { differentLabels } from './different-labels.js';
 import { classesOf, classify, draftClassifier } from './image-classes.js';
 

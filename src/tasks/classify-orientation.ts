@@ -10,10 +10,10 @@
  * Source: PaddleOCR, tools/infer/predict_cls.py: 3 x 48 x 192, kept ratio, padded with 0 on the right, cls_thresh 0.9.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentLabels } from './different-labels.js';
 import { onlyTensor, readParams } from './model-params.js';

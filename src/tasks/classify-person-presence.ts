@@ -5,7 +5,7 @@
  * closer. The score is that of the answer given, so 0.5 .. 1. See image-classes.ts.
  */
 import { z } from 'zod';
-import type { Task } from '../core/contracts.js';
+import type { Task } from '../core/task.js';
 import { differentLabels } from './different-labels.js';
 import { classesOf, classify, draftClassifier } from './image-classes.js';
 import { unfit } from './model-params.js';

@@ -1,6 +1,7 @@
 /** How far embeddings point from those of the reference for the same thing (`of`): 1 minus the cosine, 1 where only one of the two has any. */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 export const cosineDistance: TaskMetric = {
   name: 'cosine distances',

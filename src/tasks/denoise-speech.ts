@@ -9,10 +9,10 @@
  * Xiaobin-Rong/gtcrn for the tensors, 512-point frames, hop 256, square-root Hann windows.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { elements, floats, type Tensors } from '../core/tensor.js';
 import { differentScores } from './different-scores.js';
 import { readParams, unfit } from './model-params.js';

@@ -10,11 +10,11 @@
  * Source: DCASE 2020 challenge task 2, baseline; mlcommons/tiny, anomaly_detection/common.py and 01_test.py.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentScores } from './different-scores.js';
 import { onlyTensor, readParams } from './model-params.js';

@@ -11,11 +11,11 @@
  * the whole image (below some 2 % of its longer side) is not found.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { blazeface, blazefaceParams } from './faces/blazeface.js';
 import type { Candidate, FaceDecoder } from './faces/decoder.js';
 import { ssdFaces, ssdFacesParams } from './faces/ssd-faces.js';

@@ -6,12 +6,12 @@
  * things smaller than a few pixels of the model's input are not found.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import { nearest } from '../core/suggest.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { boxInPicture, framing, wholeTensor } from './framing.js';
 import { readParams, unfit } from './model-params.js';

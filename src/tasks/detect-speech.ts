@@ -5,11 +5,11 @@
  * Silero's reference does; the last frame is filled up with silence. Stateful within one capture only: each starts afresh.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { elements, floats, type Tensor } from '../core/tensor.js';
 import { differentFrames } from './different-frames.js';
 import { type SpeechSegment, speechSegments } from './speech-segments.js';

@@ -12,11 +12,11 @@
  * Departure: shrinking averages instead of sampling, so that thin strokes survive.
  */
 import { z } from 'zod';
-import type { ImagePort, Pixels, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Box, Observation, Quad } from '../core/result.js';
+import type { ImagePort, Pixels, Task, TaskInput } from '../core/task.js';
 import { floats, type Tensor, type TensorSpec } from '../core/tensor.js';
 import type { PixelNormalisation } from '../core/workbench.js';
 import { regionsOf } from './framing.js';

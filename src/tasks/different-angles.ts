@@ -1,6 +1,7 @@
 /** Named numbers that differ by more than 3 from those of the reference for the same thing (`of`), or that only one of the two answers has. */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 /** Less than the models' own error by far (about 5 degrees on average), more than rounding in int8 should do. */
 const allowedDeg = 3;

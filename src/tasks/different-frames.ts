@@ -4,8 +4,9 @@
  * A frame is speech when its middle lies in a segment. Silence on which both agree counts for nothing, so that a recording does not
  * become better by a long pause. Source: the frame of the Silero model, 512 samples at 16 kHz; the ratio is NIST's detection error rate.
  */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 const frameS = 0.032;
 

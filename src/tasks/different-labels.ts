@@ -2,8 +2,9 @@
  * Observations whose label is another than the reference has for the same thing (`of`), or that only one of the two answers has. Of several
  * labels for a thing the first counts, which is the likeliest; each by itself is right where it is a label of that thing.
  */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 export const differentLabels: TaskMetric = {
   name: 'labels that differ',

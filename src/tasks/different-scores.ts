@@ -1,5 +1,5 @@
 /** How far the scores of two answers are apart, observation by observation; one that only one of the two answers has counts as 1. */
-import type { TaskMetric } from '../core/contracts.js';
+import type { TaskMetric } from '../core/task.js';
 
 export const differentScores: TaskMetric = {
   name: 'difference of the scores',

@@ -1,6 +1,7 @@
 /** Segments of one answer that the other has nowhere: none with the same label that overlaps in time, each taken once. */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 export const differentSegments: TaskMetric = {
   name: 'segments that differ',

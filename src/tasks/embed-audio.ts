@@ -6,11 +6,11 @@
  * of its windows point together. Embeddings of different models must not be compared. Rounded to four decimals. The score is always 1.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { cosineDistance } from './cosine-distance.js';
 import { unitLength } from './embed-image.js';

@@ -6,10 +6,10 @@
  * score is always 1: an embedding is not sure or unsure.
  */
 import { z } from 'zod';
-import type { Task } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
+import type { Task } from '../core/task.js';
 import { cosineDistance } from './cosine-distance.js';
 import { framing } from './framing.js';
 import { type Looking, lookAtEach } from './looks.js';

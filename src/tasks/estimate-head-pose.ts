@@ -8,9 +8,9 @@
  * Source: T.-Y. Yang and others, FSA-Net, CVPR 2019; signs after its demo's drawing of the axes (demo/demo_FSANET.py, draw_axis).
  */
 import { z } from 'zod';
-import type { Task } from '../core/contracts.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task } from '../core/task.js';
 import { differentAngles } from './different-angles.js';
 import { framing } from './framing.js';
 import { type Looking, lookAtEach } from './looks.js';

@@ -9,10 +9,10 @@
  * Source: the model's page, google/movenet/singlepose/lightning/4 of TensorFlow Hub: input, output, threshold 0.3.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation, Point } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats, type TensorSpec } from '../core/tensor.js';
 import { boxAround, unitPoint } from './key-points.js';
 import { misplacedPoints } from './misplaced-points.js';

@@ -5,9 +5,9 @@
  * Pure but for the image port; all coordinates are pixels unless said otherwise.
  */
 import { z } from 'zod';
-import type { ImagePort, Pixels } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import type { Box, Observation } from '../core/result.js';
+import type { ImagePort, Pixels } from '../core/task.js';
 import type { Tensor } from '../core/tensor.js';
 import { cropQuad } from './perspective.js';
 import { type Frame, packPixels } from './pixels.js';

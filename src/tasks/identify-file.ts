@@ -9,11 +9,11 @@
  * overwrite map of the model's config.min.json, groups and text types of content_types_kb.min.json.
  */
 import { z } from 'zod';
-import type { FilePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { FilePort, Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentLabels } from './different-labels.js';
 import { readParams, unfit } from './model-params.js';

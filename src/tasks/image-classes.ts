@@ -5,9 +5,9 @@
  */
 import { z } from 'zod';
 import type { CardDraft, ForeignModel } from '../core/card-draft.js';
-import type { TaskInput } from '../core/contracts.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { TaskInput } from '../core/task.js';
 import { numbered, pictureInput } from './drafting.js';
 import { framing } from './framing.js';
 import { type Looking, lookAtEach } from './looks.js';

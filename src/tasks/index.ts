@@ -1,5 +1,5 @@
 /** Every task there is. To add one: its file, a line here, a mirror test. */
-import type { Task } from '../core/contracts.js';
+import type { Task } from '../core/task.js';
 import { classifyImage } from './classify-image.js';
 import { classifyOrientation } from './classify-orientation.js';
 import { classifyPersonPresence } from './classify-person-presence.js';

@@ -10,10 +10,10 @@
  * tensors_to_face_landmarks (192 x 192, values 0..1, presence 0.5).
  */
 import { z } from 'zod';
-import type { ImagePort, Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Box, Observation, Point } from '../core/result.js';
+import type { ImagePort, Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { contourPoints, meshPoints } from './face-points.js';
 import { boxAround, unitPoint } from './key-points.js';

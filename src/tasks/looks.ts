@@ -2,8 +2,9 @@
  * One model run for the whole image, or one for each observation of an earlier stage: what the tasks share that answer with numbers
  * about a picture and find no places in it.
  */
-import type { TaskInput } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskInput } from '../core/task.js';
 import { floats, type Tensor } from '../core/tensor.js';
 import { type Framing, type Region, regionsOf, regionTensor, wholeTensor } from './framing.js';
 import type { Frame } from './pixels.js';

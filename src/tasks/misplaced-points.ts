@@ -4,8 +4,9 @@
  * Distances count in widths and heights of that box, so the shape of the image does not matter. Answers about the same thing (`of`) are
  * compared by the names of their points; scores and labels do not count.
  */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation, Point } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 
 const farthest = 0.05;
 

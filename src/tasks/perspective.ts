@@ -4,7 +4,7 @@
  * Guarantees: no allocation but the small transform; outside the image its border pixels repeat; shrinking averages,
  * so that thin strokes survive. Pure. Source of the transform: P. Heckbert, Fundamentals of Texture Mapping, 1989, section 2.2.
  */
-import type { Pixels } from '../core/contracts.js';
+import type { Pixels } from '../core/task.js';
 
 /** Where a crop is written: planes B, G, R of `planeSize` elements from `offset`, rows of `rowSize` elements. */
 export interface CropTarget {

@@ -5,8 +5,8 @@
  * such a variant normalises them itself. What lies outside the image is the byte `pad`. Pure. The size of a picture is that of the model's input and nowhere said a second time.
  */
 import { z } from 'zod';
-import type { Pixels } from '../core/contracts.js';
 import type { ModelFacts } from '../core/model.js';
+import type { Pixels } from '../core/task.js';
 import type { Tensor } from '../core/tensor.js';
 import type { PixelNormalisation } from '../core/workbench.js';
 import { unfit } from './model-params.js';

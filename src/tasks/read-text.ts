@@ -15,11 +15,11 @@
  * are written (`space_score`, see ctc.ts), which upstream loses.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { type ModelFacts, modelRef } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { characterErrors, characterErrorsWithSpaces } from './character-errors.js';
 import { decodeCtc } from './ctc.js';

@@ -9,10 +9,10 @@
  * is sure enough.
  */
 import { z } from 'zod';
-import type { Task } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Observation, Segment } from '../core/result.js';
+import type { Task } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentSegments } from './different-segments.js';
 import { onlyTensor, readParams, unfit } from './model-params.js';

@@ -4,9 +4,10 @@
  * A line is four points in pixels, clockwise from the top left of its text. Source of the rule for upright lines:
  * PaddleOCR, get_rotate_crop_image (a crop at least 1.5 times as high as wide holds text running up or down).
  */
-import type { ImagePort } from '../core/contracts.js';
+
 import { ShoalError } from '../core/errors.js';
 import type { Box, Observation, Quad } from '../core/result.js';
+import type { ImagePort } from '../core/task.js';
 import { span } from './perspective.js';
 
 const uprightRatio = 1.5;

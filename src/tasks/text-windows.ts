@@ -4,8 +4,9 @@
  * Pure geometry on a grid over the whole image as the model would see it. Guarantees: the windows hold every given place with some
  * space around it and neither overlap nor touch, so that looking at parts never costs more than looking at all.
  */
-import type { Area } from '../core/contracts.js';
+
 import type { Box } from '../core/result.js';
+import type { Area } from '../core/task.js';
 import { outerContours } from './contours.js';
 
 export interface Size {

@@ -6,8 +6,9 @@
  * an overlap is the same in shares as in pixels. Observations without a place never match. Scores do not count, labels only where the metric
  * says so.
  */
-import type { TaskMetric } from '../core/contracts.js';
+
 import type { Observation } from '../core/result.js';
+import type { TaskMetric } from '../core/task.js';
 import type { SampleScore } from '../core/workbench.js';
 import { overlap, type Polygon } from './polygon-overlap.js';
 import { boxQuad, quadBox } from './text-lines.js';

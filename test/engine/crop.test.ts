@@ -2,11 +2,11 @@
 import sharp from 'sharp';
 import { test } from 'tap';
 import { z } from 'zod';
-import type { Task } from '../../src/core/contracts.js';
 import { limits } from '../../src/core/limits.js';
 import { modelRef } from '../../src/core/model.js';
 import { type CropSpec, cropDefaults, type PipelineSpec, type StageSpec } from '../../src/core/pipeline.js';
 import type { Box, Observation } from '../../src/core/result.js';
+import type { Task } from '../../src/core/task.js';
 import { Costs } from '../../src/engine/costs.js';
 import { areaAround, chooseThings } from '../../src/engine/crop.js';
 import { readReply } from '../../src/engine/protocol.js';

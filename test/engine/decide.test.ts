@@ -2,12 +2,12 @@
 import { test } from 'tap';
 import { z } from 'zod';
 import { compileAcceptance, compileCondition } from '../../src/core/condition.js';
-import type { Task } from '../../src/core/contracts.js';
 import { decide } from '../../src/core/decision.js';
 import { limits } from '../../src/core/limits.js';
 import { modelRef } from '../../src/core/model.js';
 import type { PipelineSpec, StageSpec } from '../../src/core/pipeline.js';
 import type { Observation } from '../../src/core/result.js';
+import type { Task } from '../../src/core/task.js';
 import { Costs } from '../../src/engine/costs.js';
 import { judge, replaced } from '../../src/engine/decide.js';
 import { readReply } from '../../src/engine/protocol.js';

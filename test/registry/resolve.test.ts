@@ -1,8 +1,8 @@
 import { type Test, test } from 'tap';
 import { z } from 'zod';
-import type { Task } from '../../src/core/contracts.js';
 import { ShoalError } from '../../src/core/errors.js';
 import type { PipelineConfig, StageConfig } from '../../src/core/pipeline.js';
+import type { Task } from '../../src/core/task.js';
 import { openRegistry, type Registry } from '../../src/registry/registry.js';
 import { resolvePipelines } from '../../src/registry/resolve.js';
 

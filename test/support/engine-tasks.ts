@@ -2,8 +2,8 @@
  * Tasks that do to an engine what bad models and bad captures do: each is told by its options how to behave.
  */
 import { z } from 'zod';
-import type { Task, TaskInput } from '../../src/core/contracts.js';
 import type { Observation } from '../../src/core/result.js';
+import type { Task, TaskInput } from '../../src/core/task.js';
 import { floats, type Tensor } from '../../src/core/tensor.js';
 
 function task<Options>(name: string, options: z.ZodType<Options>, run: (input: TaskInput<Options>) => Promise<Observation[]>): Task {

@@ -1,7 +1,8 @@
 /** A task run on tensors written by hand: a model that answers what it is told and keeps what it was fed. */
-import type { Area, ImagePort, Task } from '../../src/core/contracts.js';
+
 import type { ModelFacts } from '../../src/core/model.js';
 import type { Observation } from '../../src/core/result.js';
+import type { Area, ImagePort, Task } from '../../src/core/task.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
 
 /** Every pixel by its place: `colour(x, y)` in shares of the image, RGB bytes. */

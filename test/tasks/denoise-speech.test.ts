@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
-import type { AudioPort, Task, TaskInput } from '../../src/core/contracts.js';
 import { asVariant, type ModelFacts } from '../../src/core/model.js';
+import type { AudioPort, Task, TaskInput } from '../../src/core/task.js';
 import { floats, type Tensors } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { Session } from '../../src/engine/session.js';

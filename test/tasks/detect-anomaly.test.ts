@@ -1,8 +1,8 @@
 import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
-import type { Task, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
+import type { Task, TaskInput } from '../../src/core/task.js';
 import { floats } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { detectAnomaly } from '../../src/tasks/detect-anomaly.js';

@@ -1,8 +1,8 @@
 import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'tap';
-import type { FilePort, TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
+import type { FilePort, TaskInput } from '../../src/core/task.js';
 import type { Tensors } from '../../src/core/tensor.js';
 import { bytesContent } from '../../src/engine/content.js';
 import { identifyFile } from '../../src/tasks/identify-file.js';

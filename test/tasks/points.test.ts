@@ -1,9 +1,9 @@
 import { readFile } from 'node:fs/promises';
 import sharp from 'sharp';
 import { test } from 'tap';
-import type { ImagePort, Task, TaskInput } from '../../src/core/contracts.js';
 import type { Model, ModelFacts } from '../../src/core/model.js';
 import type { Observation, Point } from '../../src/core/result.js';
+import type { ImagePort, Task, TaskInput } from '../../src/core/task.js';
 import type { Tensor, Tensors } from '../../src/core/tensor.js';
 import { openImage } from '../../src/engine/image.js';
 import { openRegistry } from '../../src/registry/registry.js';

@@ -1,6 +1,6 @@
 import { test } from 'tap';
-import type { TaskInput } from '../../src/core/contracts.js';
 import type { ModelFacts } from '../../src/core/model.js';
+import type { TaskInput } from '../../src/core/task.js';
 import { floats } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { differentSegments } from '../../src/tasks/different-segments.js';

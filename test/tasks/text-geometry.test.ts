@@ -1,5 +1,5 @@
 import { test } from 'tap';
-import type { Pixels } from '../../src/core/contracts.js';
+import type { Pixels } from '../../src/core/task.js';
 import { outerContours } from '../../src/tasks/contours.js';
 import { decodeCtc } from '../../src/tasks/ctc.js';
 import { convexHull, minAreaRect } from '../../src/tasks/min-area-rect.js';

@@ -3,10 +3,10 @@
  */
 import path from 'node:path';
 import { Command } from 'commander';
-import type { Task } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { type Model, modelRef } from '../../core/model.js';
+import type { Task } from '../../core/task.js';
 import { pinOf } from '../../registry/pins.js';
 import type { Registry } from '../../registry/registry.js';
 import { resolvePipelines } from '../../registry/resolve.js';

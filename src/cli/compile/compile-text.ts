@@ -1,5 +1,5 @@
 /** What a compilation came to, as a table for a person and as JSON. */
-import type { TaskMetric } from '../../core/contracts.js';
+import type { TaskMetric } from '../../core/task.js';
 import type { SampleScore, Spread } from '../../core/workbench.js';
 import { printable } from '../printable.js';
 import { renderTable } from '../table.js';

@@ -5,9 +5,9 @@
  */
 import { readFile, stat } from 'node:fs/promises';
 import path from 'node:path';
-import type { Task } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { modelRef } from '../../core/model.js';
+import type { Task } from '../../core/task.js';
 import { cardFile } from '../../registry/card.js';
 import { type Description, readDescription } from '../../registry/describe.js';
 import type { Registry } from '../../registry/registry.js';

@@ -7,9 +7,9 @@
 
 import type { Settings } from '../../config/config-parts.js';
 import { hoursText } from '../../core/active-hours.js';
-import type { Task } from '../../core/contracts.js';
 import { eachOf, type PipelineConfig, type StageConfig, type StageSpec } from '../../core/pipeline.js';
 import { type StagePlace, sharedStages } from '../../core/sharing.js';
+import type { Task } from '../../core/task.js';
 import type { Resolution } from '../../registry/resolve.js';
 
 export interface DrawnStage {

@@ -9,9 +9,9 @@ import { dataType, type OnnxModel } from '../../compile/onnx/model.js';
 import { readModel } from '../../compile/onnx/read.js';
 import { floatsOf } from '../../compile/onnx/values.js';
 import type { CardDraft, ForeignModel } from '../../core/card-draft.js';
-import type { Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
+import type { Task } from '../../core/task.js';
 import { isDtype, type TensorSpec } from '../../core/tensor.js';
 import type { CardFacts } from '../../registry/describe.js';
 

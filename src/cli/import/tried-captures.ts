@@ -4,10 +4,10 @@
 import { readdir, stat } from 'node:fs/promises';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
-import type { Task } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { canRead } from '../../core/pipeline.js';
+import type { Task } from '../../core/task.js';
 import { sniffFile } from '../sniff-file.js';
 
 const bundled = fileURLToPath(new URL('../../../../samples', import.meta.url));

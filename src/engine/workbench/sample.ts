@@ -5,10 +5,10 @@
  * whose bytes are no longer those that were looked at is refused.
  */
 import { createHash } from 'node:crypto';
-import type { Task } from '../../core/contracts.js';
 import { reasonOf, ShoalError } from '../../core/errors.js';
 import type { ModelFacts } from '../../core/model.js';
 import type { Observation } from '../../core/result.js';
+import type { Task } from '../../core/task.js';
 import type { Tensors } from '../../core/tensor.js';
 import { openAudio } from '../audio.js';
 import { bytesContent, readContent } from '../content.js';
