@@ -2,7 +2,7 @@
  * `node dist/tools/make-explain-page.js` writes the texts of docs/explain.md anew: what `shoal explain` says of results that a real daemon
  * made of real files.
  *
- * A test makes them again and compares, but for times, ids and scores (test/docs-explain.test.ts). All but the texts is written by hand.
+ * A test makes them again and compares, but for times, ids and scores (test/faults/explain-page.test.ts). All but the texts is written by hand.
  */
 import { execFile } from 'node:child_process';
 import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, renameSync, writeFileSync } from 'node:fs';

@@ -12,7 +12,7 @@ import { join } from 'node:path';
 const split = process.argv.indexOf('--');
 const folders = process.argv.slice(2, split === -1 ? undefined : split);
 const option = (name, otherwise) => Number(process.argv.find((word) => word.startsWith(`--${name}=`))?.slice(name.length + 3) ?? otherwise);
-const jobs = option('jobs', 2);
+const jobs = option('jobs', 3);
 const timeoutS = option('timeout', 240);
 /** How long a process may take to end after its last test: a loaded board needs a few seconds. */
 const graceMs = 20_000;

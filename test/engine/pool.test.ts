@@ -102,7 +102,7 @@ test("a prefetched job's hang clock starts with its turn", async (t) => {
 });
 
 test('a capture is decoded while the one before it runs, and a large one only when its turn has come', async (t) => {
-  const waits = pipeline('waits', [stage('allocate', { bytes: 1, keep: false, ms: 1500 })]);
+  const waits = pipeline('waits', [stage('allocate', { bytes: 1, keep: false, ms: 600 })]);
   const { pool } = await started(t, [waits, pipeline('size', [stage('size')])]);
   const picture = await sharp({ create: { width: 5000, height: 4000, channels: 3, background: '#123456' } })
     .jpeg()

@@ -16,7 +16,7 @@ import { testSurroundings } from '../support/surroundings.js';
 import { until } from '../support/until.js';
 
 const slow = (name: string, more: Partial<PipelineSpec> = {}) =>
-  pipeline(name, [stage('block', { ms: 200 }, { as: 'x' })], { from: ['cam'], sinks: ['lan'], ...more });
+  pipeline(name, [stage('block', { ms: 150 }, { as: 'x' })], { from: ['cam'], sinks: ['lan'], ...more });
 
 async function corridor(t: Test, pipelines: readonly PipelineSpec[], whenFull: WhenFull, maxWaiting: number) {
   const around = testSurroundings();
@@ -110,12 +110,12 @@ test('beyond max_rate_hz a capture waits where its input blocks, and that pipeli
 });
 
 test('waiting counts against the budget where the input keeps the latest, and not where it blocks', async (t) => {
-  const tight = { budgetMs: 700 };
+  const tight = { budgetMs: 550 };
   const live = await corridor(t, [slow('watch', tight)], 'drop_newest', 8);
   for (let i = 0; i < 6; i++) await live.offer(`c${i}`);
   await live.all(6);
   t.equal(live.outcomes('c0')[0], 'published');
-  t.equal(live.outcomes('c5')[0], 'late', 'five of 200 ms were before it');
+  t.equal(live.outcomes('c5')[0], 'late', 'five of 150 ms were before it');
   const files = await corridor(t, [slow('watch', tight)], 'block', 8);
   for (let i = 0; i < 6; i++) await files.offer(`c${i}`);
   await files.all(6);

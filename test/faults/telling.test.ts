@@ -1,6 +1,6 @@
 /**
  * A person before a camera, as an operator is told of it by the built daemon: as one event, as an event a thing, and result by result where
- * they say something new. The 60 s of the acceptance are in test/faults/events.test.ts; this is the same in a quarter of the time.
+ * they say something new. The same for a minute, with controls, is in events.test.ts.
  */
 import { test } from 'tap';
 import { isOneEvent } from '../support/one-event.js';

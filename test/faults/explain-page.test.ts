@@ -1,7 +1,7 @@
 /** The texts of docs/explain.md are what a daemon says today (`node dist/tools/make-explain-page.js`). */
 import { readFile } from 'node:fs/promises';
 import { test } from 'tap';
-import { explainedTexts, explainPageFile, withTexts } from '../tools/make-explain-page.js';
+import { explainedTexts, explainPageFile, withTexts } from '../../tools/make-explain-page.js';
 
 /** What differs from run to run and from board to board: times, ids, scores, and how much the int8 reader was sure of. */
 function settled(page: string): string {
