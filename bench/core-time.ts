@@ -58,7 +58,7 @@ export async function coreTime(): Promise<readonly Figure[]> {
     ...around,
     pipelines,
     engines: answering(recorded),
-    store: { commit: () => Promise.resolve() } as unknown as Store,
+    store: { commit: () => Promise.resolve([]) } as unknown as Store,
     reporter: new Reporter({ device: 'bench', configHash: '0123456789abcdef', worthTelling }),
     waiting: () => waitingRules(true, {}),
     pressure: () => ({ steps: 0, reason: null }),

@@ -171,6 +171,7 @@ export class Daemon {
   /** Among the first parts, since an engine takes longest to be ready. */
   async #startEngines(): Promise<void> {
     this.#crew = await gatherCrew(this.#settings, this.#surroundings);
+    this.#board.limitSteps(Math.max(0, ...this.#crew.pipelines.map(({ cheaper = [] }) => cheaper.length)));
     await this.#crew.engines.start();
   }
 

@@ -109,9 +109,20 @@ function checkStandIns(draft: Draft, path: readonly string[], name: string): voi
     const taken = takenBy(draft, other.from);
     const missing = takenBy(draft, from).find((input) => !taken.includes(input));
     if (missing !== undefined) draft.add(at, `${printable(target)} does not take ${printable(missing)}`, 'add it to its from');
+    const [reads, needed] = [other, draft.map(path) ?? {}].map((pipeline) => readsFirst(draft, pipeline));
+    if (reads !== undefined && needed !== undefined && reads !== 'file' && reads !== needed) {
+      draft.add(at, `${printable(target)} reads ${reads}, this pipeline ${needed}`, 'name one that reads the same');
+    }
     const passesOn = asList(other.degrade).some((its) => (its as { pipeline?: unknown } | null)?.pipeline !== undefined);
     if (passesOn) draft.add(at, `${printable(target)} itself names another pipeline in degrade`, 'name that one here, or remove it there');
   }
+}
+
+/** What a pipeline's first stage reads; undefined where there is none or nobody knows its task. */
+function readsFirst(draft: Draft, pipeline: Readonly<Record<string, unknown>>): string | undefined {
+  const [first] = asList(pipeline.stages);
+  const { task } = (first ?? {}) as { task?: unknown };
+  return draft.parts.tasks.find(({ name }) => name === task)?.reads;
 }
 
 function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void {

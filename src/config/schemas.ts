@@ -145,7 +145,9 @@ export const inputSchema = z.strictObject({
     .min(1)
     .max(limits.waitingPerInputMax)
     .optional()
-    .describe(`captures of this input that may wait for an engine; ${limits.waitingPerInputMax} if not given, 1 with keep_latest`),
+    .describe(
+      `captures of this input that may wait for an engine; ${limits.waitingPerInputMax} if not given, 1 with keep_latest, 16 with drop_newest`,
+    ),
 });
 
 export const inputKeys = Object.keys(inputSchema.shape);
@@ -217,7 +219,7 @@ export const pipelineSchema = z.strictObject({
     .min(limits.hangMsMin)
     .max(hangMsMax)
     .optional()
-    .describe('the hard end of a job, by killing the engine (ms); the larger of 30 s and 20 x the cost measured here if not given'),
+    .describe('the hard end of a job, by killing the engine (ms); engine.hang_ms if not given'),
   priority: z.int().min(0).max(9).default(5).describe('0 is served first, 9 last'),
   sinks: z.array(name()).min(1).max(limits.sinksMax).optional().describe('sinks that get its results; all if not given'),
   abstain: condition()

@@ -29,7 +29,19 @@ export function takeDegrade(
   stages: readonly WrittenStage[],
 ): readonly DegradeConfig[] | null {
   if (!Array.isArray(steps)) return null;
-  return steps.flatMap((step, i) => takeStep(draft, [...path, i], step, stages, i === steps.length - 1) ?? []);
+  const taken = steps.map((step, i) => takeStep(draft, [...path, i], step, stages, i === steps.length - 1));
+  const left = new Set(stages.map(({ stage }) => stage.as));
+  for (const [i, step] of taken.entries()) {
+    const name = step?.skip ?? step?.stage;
+    if (name === undefined) continue;
+    const at = [...path, i, step?.skip === undefined ? 'stage' : 'skip'];
+    if (!left.has(name) && stages.some(({ stage }) => stage.as === name)) {
+      draft.add(at, `an earlier step leaves out ${printable(name)} already`, 'remove one of the two');
+    }
+    if (step?.skip === undefined || !left.delete(name)) continue;
+    if (left.size === 0) draft.add(at, 'nothing is left of the pipeline then', 'name another pipeline');
+  }
+  return taken.flatMap((step) => step ?? []);
 }
 
 function takeStep(
@@ -74,8 +86,6 @@ function checkWhole(
   if (skip !== undefined) {
     const names = stages.map(({ stage }) => stage.as);
     checkName(draft, [...at, 'skip'], skip, names, 'stage');
-    if (names.length === 1 && names[0] === skip)
-      draft.add([...at, 'skip'], 'nothing is left of the pipeline then', 'name another pipeline');
   } else if (!last) draft.add([...at, 'pipeline'], 'another pipeline looks at the capture from here on', 'make it the last step');
   return step;
 }

@@ -27,6 +27,8 @@ export class FairQueue<T extends Queued> {
   readonly #lanes: Lane<T>[] = [];
   /** What engines spent on each input (ms). */
   readonly #spent = new Map<string, number>();
+  /** What had been spent on the input that was served last: the time of those that are served in turn. */
+  #servedMs = 0;
   #turn = 1;
 
   get size(): number {
@@ -59,10 +61,10 @@ export class FairQueue<T extends Queued> {
   /** Takes one that `next` gave: its turn is used up. */
   take(item: T): void {
     const { items } = this.#lane(item);
-    if (items[0] === item) {
-      items.shift();
-      this.#turn++;
-    }
+    if (items[0] !== item) return;
+    items.shift();
+    this.#turn++;
+    this.#servedMs = Math.max(this.#servedMs, this.#spentOn(item.input));
   }
 
   /** Takes out what has waited longest of an input, whatever its priority; no turn is used up. */
@@ -99,7 +101,7 @@ export class FairQueue<T extends Queued> {
 
   #leastSpent(): number {
     const busy = this.#lanes.filter(({ items }) => items.length > 0).map(({ input }) => this.#spentOn(input));
-    return busy.length === 0 ? 0 : Math.min(...busy);
+    return busy.length === 0 ? this.#servedMs : Math.max(this.#servedMs, Math.min(...busy));
   }
 }
 

@@ -13,7 +13,7 @@ export interface EngineJob {
   readonly pipelines: readonly string[];
   /** By pipeline, where it is not run as configured but in its cheaper way of this number (from 1). */
   readonly levels?: Readonly<Record<string, number>>;
-  /** What is spent of every budget already (ms): how long a capture waited that is nothing worth when it is old. */
+  /** What is spent of every budget already (ms), where waiting counts; then waiting in the engine counts as well. */
   readonly spentMs?: number;
   /** Never share the engine with another job. */
   readonly solo: boolean;
@@ -38,6 +38,8 @@ export interface PipelineAnswer {
 export interface EngineAnswer {
   readonly pipelines: readonly PipelineAnswer[];
   readonly decodeMs: number;
+  /** From its arrival in the engine to its start. */
+  readonly waitedMs: number;
   /** From the start of the job in the engine to its answer. */
   readonly totalMs: number;
 }

@@ -154,6 +154,8 @@ export const limits = {
 
   /** Captures of one input waiting in the core; each replayable one is a file name, not its bytes. Full engines are fed by far fewer. */
   waitingPerInputMax: 64,
+  /** Captures on their way to the store before whoever offers more is made to wait: a group commit takes as many. */
+  settlingMax: 500,
   /** How long (ms) a capture of low priority waits before it has a claim to a turn, and how many turns make one such: at most 6 % for what is not urgent. */
   agedMs: 10_000,
   agedTurns: 16,

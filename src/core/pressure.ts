@@ -44,6 +44,9 @@ export class PressureLadder {
   #pressedMs: number | null = null;
   #steppedMs = 0;
   #calmMs: number | null = null;
+  /** When a step was taken back last. */
+  #backMs = Number.NEGATIVE_INFINITY;
+  #throttle: { readonly reasons: readonly string[]; readonly ms: number } = { reasons: [], ms: Number.NEGATIVE_INFINITY };
   #holdMs: number = limits.boardCalmMs;
 
   constructor(thresholds: PressureThresholds) {
@@ -54,22 +57,25 @@ export class PressureLadder {
     return { steps: this.#steps, reason: this.#steps === 0 ? null : this.#reason };
   }
 
-  look(feel: BoardFeel, nowMs: number): Pressure {
-    const signs = this.#signs(feel);
-    if (signs.length > 0) this.#pressed(signs.join('; '), nowMs);
+  /** `stepsMax`: more than any pipeline has would only take longer to go back from. */
+  look(feel: BoardFeel, nowMs: number, stepsMax: number = limits.degradeStepsMax): Pressure {
+    const signs = this.#signs({ ...feel, throttled: this.#throttled(feel.throttled, nowMs) });
+    if (signs.length > 0) this.#pressed(signs.join('; '), nowMs, stepsMax);
     else this.#calm(nowMs);
     return this.pressure;
   }
 
-  #pressed(reason: string, nowMs: number): void {
-    const returned = this.#pressedMs === null && nowMs - this.#steppedMs < 2 * this.#holdMs && this.#reason !== null;
-    if (returned) this.#holdMs = Math.min(2 * this.#holdMs, limits.degradeHoldMaxMs);
+  #pressed(reason: string, nowMs: number, stepsMax: number): void {
+    if (this.#pressedMs === null && nowMs - this.#backMs < limits.degradeHoldMaxMs) {
+      this.#holdMs = Math.min(2 * this.#holdMs, limits.degradeHoldMaxMs);
+      this.#backMs = Number.NEGATIVE_INFINITY;
+    }
     this.#reason = reason;
     this.#calmMs = null;
     this.#pressedMs ??= nowMs;
     const waitedMs = nowMs - (this.#steps === 0 ? this.#pressedMs : this.#steppedMs);
     const neededMs = this.#steps === 0 ? limits.boardPressedMs : limits.boardStepMs;
-    if (waitedMs < neededMs || this.#steps >= limits.degradeStepsMax) return;
+    if (waitedMs < neededMs || this.#steps >= stepsMax) return;
     this.#steps++;
     this.#steppedMs = nowMs;
   }
@@ -82,10 +88,14 @@ export class PressureLadder {
     if (this.#steps > 0) {
       this.#steps--;
       this.#steppedMs = nowMs;
-    } else if (nowMs - this.#steppedMs > 4 * this.#holdMs) {
-      this.#holdMs = limits.boardCalmMs;
-      this.#reason = null;
-    }
+      this.#backMs = nowMs;
+    } else if (nowMs - this.#steppedMs > limits.degradeHoldMaxMs + this.#holdMs) this.#holdMs = limits.boardCalmMs;
+  }
+
+  /** A throttle comes and goes within seconds: it is on until it was off for as long as pressure takes to count. */
+  #throttled(reasons: readonly string[], nowMs: number): readonly string[] {
+    if (reasons.length > 0) this.#throttle = { reasons, ms: nowMs };
+    return nowMs - this.#throttle.ms < limits.boardPressedMs ? this.#throttle.reasons : [];
   }
 
   #signs({ temperatureCelsius, throttled, memoryStallPercent, batteryPercent }: BoardFeel): string[] {

@@ -23,4 +23,9 @@ export class Rate {
   take(nowMs: number): void {
     this.#dueMs = Math.max(this.#dueMs, nowMs) + this.#intervalMs;
   }
+
+  /** One that was taken does not go after all. */
+  giveBack(): void {
+    this.#dueMs -= this.#intervalMs;
+  }
 }

@@ -125,6 +125,7 @@ const answer = z.strictObject({
     )
     .max(limits.pipelinesMax),
   decodeMs: amount,
+  waitedMs: amount,
   totalMs: amount,
 });
 

@@ -32,7 +32,11 @@ export async function prepareJob(job: EngineJob, tools: JobTools): Promise<Prepa
 }
 
 /** `ahead` is its preparation, where that began while another job ran: then decoding counts as long as the job had to wait for it. */
-export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<PreparedJob>): Promise<EngineAnswer> {
+export async function runJob(
+  job: EngineJob,
+  tools: JobTools,
+  { ahead, waitedMs = 0 }: { readonly ahead?: Promise<PreparedJob>; readonly waitedMs?: number } = {},
+): Promise<EngineAnswer> {
   const began = performance.now();
   const pipelines: PipelineAnswer[] = [];
   let content: OpenContent | null = null;
@@ -46,7 +50,16 @@ export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<Pr
       const spec = tools.pipelines.get(name);
       if (spec === undefined)
         pipelines.push(failed(name, new ShoalError('SHOAL_INTERNAL', `this engine was not given a pipeline "${name}"`)));
-      else pipelines.push(await runPipeline(atLevel(spec, job.levels?.[name] ?? 0), decoding, job.spentMs ?? 0, shared, tools));
+      else
+        pipelines.push(
+          await runPipeline(
+            atLevel(spec, job.levels?.[name] ?? 0),
+            decoding,
+            job.spentMs === undefined ? 0 : job.spentMs + waitedMs,
+            shared,
+            tools,
+          ),
+        );
     }
     decodeMs = decoding.ms;
   } catch (error) {
@@ -54,7 +67,7 @@ export async function runJob(job: EngineJob, tools: JobTools, ahead?: Promise<Pr
   } finally {
     await content?.close();
   }
-  const answer = { pipelines, decodeMs, totalMs: hundredths(performance.now() - began) };
+  const answer = { pipelines, decodeMs, waitedMs: hundredths(waitedMs), totalMs: hundredths(performance.now() - began) };
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 

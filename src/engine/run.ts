@@ -30,7 +30,8 @@ class EngineLoop {
   readonly #tasks: ReadonlyMap<string, Task>;
   /** Begun at once: it needs no configuration, and the core may not be as far yet. */
   readonly #tested = selfTest();
-  readonly #queue: { readonly seq: number; readonly job: EngineJob; readonly ahead?: Promise<PreparedJob> }[] = [];
+  readonly #queue: { readonly seq: number; readonly job: EngineJob; readonly receivedMs: number; readonly ahead?: Promise<PreparedJob> }[] =
+    [];
   #tools: JobTools | null = null;
   #busy = false;
   #stopping = false;
@@ -45,7 +46,7 @@ class EngineLoop {
       case 'configure':
         return this.#configure(message.config);
       case 'run':
-        this.#queue.push({ ...message, ...this.#prepare(message.job) });
+        this.#queue.push({ ...message, receivedMs: performance.now(), ...this.#prepare(message.job) });
         if (this.#queue.length > limits.jobsPerEngine)
           throw new ShoalError('ENGINE_PROTOCOL', 'the core sent more jobs than an engine holds');
         return this.#work();
@@ -89,7 +90,7 @@ class EngineLoop {
     this.#busy = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       await send({ type: 'started', seq: next.seq });
-      const answer = await runJob(next.job, this.#tools, next.ahead);
+      const answer = await runJob(next.job, this.#tools, { waitedMs: performance.now() - next.receivedMs, ...next });
       await send({ type: 'answer', seq: next.seq, answer, rssBytes: process.memoryUsage.rss() });
       // One turn of the event loop, so that a stop that came meanwhile is read before the next job.
       await new Promise((resolve) => setImmediate(resolve));

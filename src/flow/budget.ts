@@ -45,12 +45,19 @@ export class Budget {
     for (; way.level < worst && !this.#fits(way.level, leftMs); way = { level: way.level + 1, why: this.#tooDear(way.level, leftMs) });
     if (way.level > this.#way.level) this.#worsen(way, nowMs);
     else if (way.level > floor && this.#mayTry(way.level - 1, leftMs, nowMs)) this.#improve(nowMs);
+    const { level } = this.#way;
+    // The reason is that of now: what it was entered for may be over.
+    if (level > 0 && level <= floor) this.#way = { level, why: pressure.reason ?? this.#way.why };
+    else if (level > 0 && !this.#fits(level - 1, leftMs)) this.#way = { level, why: this.#tooDear(level - 1, leftMs) };
     return this.#way;
   }
 
-  /** What a capture cost in a way (ms): its decoding and the pipeline's own stages. */
-  measured(level: number, ms: number, nowMs: number): void {
-    this.#costs[level]?.add(ms, nowMs);
+  /** What a capture cost in a way (ms): its decoding and the pipeline's own stages; of one that was late at least so much. */
+  measured(level: number, ms: number, nowMs: number, late = false): void {
+    const cost = this.#costs[level];
+    if (late && ms <= (cost?.expectedMs ?? 0)) return;
+    cost?.add(ms, nowMs);
+    if (level === this.#way.level && this.#fits(level, this.#spec.budgetMs ?? Number.POSITIVE_INFINITY)) this.#onTrial = false;
   }
 
   /** What nobody has measured is taken to fit: then it is measured. */
@@ -68,8 +75,7 @@ export class Budget {
   }
 
   #worsen(way: Way, nowMs: number): void {
-    const failed = this.#onTrial && nowMs - this.#sinceMs < 4 * this.#holdMs;
-    this.#holdMs = failed ? Math.min(2 * this.#holdMs, limits.degradeHoldMaxMs) : limits.degradeHoldFirstMs;
+    this.#holdMs = this.#onTrial ? Math.min(2 * this.#holdMs, limits.degradeHoldMaxMs) : limits.degradeHoldFirstMs;
     this.#onTrial = false;
     this.#sinceMs = nowMs;
     this.#way = way;

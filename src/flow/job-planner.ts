@@ -76,7 +76,7 @@ export class JobPlanner {
       // What failed did not do its work. What was late has done enough of it to be too dear.
       if (answer === undefined || answer.state === 'failed') continue;
       const ms = answer.stages.reduce((sum, stage) => sum + spentMs(stage), decodeMs);
-      this.#budgets.get(measuredFor)?.measured(level, ms, nowMs);
+      this.#budgets.get(measuredFor)?.measured(level, ms, nowMs, answer.state === 'late');
     }
   }
 

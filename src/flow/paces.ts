@@ -20,6 +20,11 @@ export class Paces {
     for (const { name } of pipelines) this.#rates.get(name)?.take(nowMs);
   }
 
+  /** What they took is not looked at after all. */
+  giveBack(pipelines: readonly PipelineSpec[]): void {
+    for (const { name } of pipelines) this.#rates.get(name)?.giveBack();
+  }
+
   /** Those that take one now, and it is counted; and those for which it comes too soon. */
   sift(
     pipelines: readonly PipelineSpec[],

@@ -90,13 +90,13 @@ export class Schedule {
     const { header } = capture;
     const routed = route(header, this.#parts.pipelines);
     if ('unrouted' in routed)
-      return this.#settler.settle(capture, receipt, keptOf(capture, this.#parts.reporter.unrouted(header, routed.unrouted)));
+      return this.#soon(this.#settler.settle(capture, receipt, keptOf(capture, this.#parts.reporter.unrouted(header, routed.unrouted))));
     const rules = this.#parts.waiting(header.input);
     const waiting = this.#arrival(capture, receipt, routed, rules);
     const exhausted = capture.claim?.exhausted;
     if (typeof exhausted === 'string') return this.#quarantine(waiting, exhausted);
-    if (waiting.pipelines.length === 0) return this.#settle(waiting, []);
-    if (!(await this.#room(header.input, rules))) return this.#settle(waiting, [this.#drop(waiting, 'queue_full')]);
+    if (waiting.pipelines.length === 0) return this.#soon(this.#settle(waiting, []));
+    if (!(await this.#room(header.input, rules))) return this.#soon(this.#settle(waiting, [this.#dropWaiting(waiting, 'queue_full')]));
     if (this.#stopping) return this.#giveBack(waiting);
     this.#queue.push(waiting);
     void this.#pump();
@@ -116,7 +116,7 @@ export class Schedule {
     if (!ages) return { ...base, pipelines, said: [], paced: false };
     const { taken, beyond } = this.#paces.sift(pipelines, since);
     const said = beyond.length === 0 ? [] : [this.#drop({ capture, pipelines: beyond, since, attempt: 1 }, 'max_rate')];
-    return { ...base, pipelines: taken, said, paced: true };
+    return { ...base, priority: Math.min(...taken.map((each) => each.priority), 9), pipelines: taken, said, paced: true };
   }
 
   /** Whether there is, or has been made, room for one more. Waits for it where the input blocks. */
@@ -125,7 +125,7 @@ export class Schedule {
       if (whenFull === 'drop_newest') return false;
       if (whenFull === 'keep_latest') {
         const oldest = this.#queue.takeOldest(input);
-        if (oldest !== undefined) this.#track(this.#settle(oldest, [this.#drop(oldest, 'overtaken')]));
+        if (oldest !== undefined) await this.#soon(this.#settle(oldest, [this.#dropWaiting(oldest, 'overtaken')]));
       } else {
         await new Promise<void>((wake) => {
           this.#space.set(input, [...(this.#space.get(input) ?? []), wake]);
@@ -139,7 +139,9 @@ export class Schedule {
   async #pump(): Promise<void> {
     if (this.#pumping) return;
     this.#pumping = true;
-    for (let next = this.#next(); next !== undefined && !this.#stopping; next = this.#next()) {
+    // Where the store is away, what engines said waits for it: nothing more is handed out than there is room for.
+    const mayGoOn = () => !this.#stopping && this.#settling.size <= limits.settlingMax;
+    for (let next = this.#next(); next !== undefined && mayGoOn(); next = this.#next()) {
       // A suspect whose turn it is waits for an empty engine; letting others pass would starve it.
       if (!this.#parts.engines.free(next.solo)) break;
       const waiting = next;
@@ -186,16 +188,15 @@ export class Schedule {
   async #run(waiting: Waiting): Promise<void> {
     const { clock } = this.#parts;
     const { capture, attempt } = waiting;
-    const handedMs = clock.monoMs();
-    const queueMs = handedMs - waiting.since;
+    const queueMs = clock.monoMs() - waiting.since;
     const plan = this.#planner.plan(waiting.pipelines, waiting.ages ? queueMs : 0);
     const reports = plan.notAsked.map(({ spec, ...verdict }) => {
       const cause = verdict.outcome === 'dropped' ? { cause: 'degraded' as const } : {};
-      return this.#parts.reporter.unanswered(capture.header, [spec], { ...verdict, ...cause }, { queueMs, attempt });
+      const said = this.#parts.reporter.unanswered(capture.header, [spec], { ...verdict, ...cause }, { queueMs, attempt });
+      return verdict.outcome === 'dropped' ? keptOf(capture, said) : said;
     });
     if (plan.asked.length > 0) {
       const answered = await this.#ask(waiting, plan, queueMs);
-      this.#queue.charge(waiting.input, clock.monoMs() - handedMs);
       if (answered === null) return;
       reports.push(answered);
     }
@@ -220,14 +221,15 @@ export class Schedule {
       content: capture.content,
       pipelines: specs.map(({ name }) => name),
       levels,
-      spentMs: ages ? queueMs : 0,
+      ...(ages ? { spentMs: queueMs } : {}),
       solo,
       hangMs: Math.max(...specs.map(({ hangMs }) => hangMs)),
     };
     try {
       const answer = await engines.run(job);
+      this.#queue.charge(waiting.input, answer.totalMs);
       this.#planner.answered(asked, answer);
-      return reporter.answered(capture.header, asked, answer, { queueMs, attempt });
+      return reporter.answered(capture.header, asked, answer, { queueMs: queueMs + answer.waitedMs, attempt });
     } catch (error) {
       if (error instanceof EngineLoss) await this.#lost(waiting, error);
       else if (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE') this.#giveBack(waiting);
@@ -272,6 +274,11 @@ export class Schedule {
     return this.#settler.settle(capture, receipt, together([...said, ...reports]), quarantine);
   }
 
+  #dropWaiting(waiting: Waiting, cause: DropCause): Reported {
+    if (waiting.paced) this.#paces.giveBack(waiting.pipelines);
+    return this.#drop(waiting, cause);
+  }
+
   /** A replayable capture's drop is on record, so that it can be explained; of live ones there may be dozens a second: they are counted. */
   #drop({ capture, pipelines, since, attempt }: Pick<Waiting, 'capture' | 'pipelines' | 'since' | 'attempt'>, cause: DropCause): Reported {
     const reason = dropReasons[cause];
@@ -298,12 +305,21 @@ export class Schedule {
     for (const wake of this.#space.get(input)?.splice(0, count) ?? []) wake();
   }
 
+  /** Settles without holding up the next capture, so that many share a commit; where the store is slow or away, it is waited for. */
+  async #soon(settling: Promise<void>): Promise<void> {
+    this.#track(settling);
+    if (this.#settling.size > limits.settlingMax) await settling.catch(() => {});
+  }
+
   #track(work: Promise<void>): void {
     const tracked: Promise<void> = work
       .catch((error: unknown) =>
         this.#parts.log.error({ err: reasonOf(error) }, 'a capture was left unsettled; it is taken up at the next start'),
       )
-      .finally(() => this.#settling.delete(tracked));
+      .finally(() => {
+        this.#settling.delete(tracked);
+        if (this.#settling.size === limits.settlingMax) void this.#pump();
+      });
     this.#settling.add(tracked);
   }
 }

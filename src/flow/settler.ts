@@ -4,6 +4,7 @@
  * Guarantees: the receipt settles only after the commit (law 3); a store that is full or away is tried again until the daemon stops, and nothing
  * is acknowledged meanwhile. Every outcome is counted, every drop with its cause.
  */
+import { setMaxListeners } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../core/backoff.js';
 import type { Capture } from '../core/capture.js';
@@ -20,6 +21,8 @@ export class Settler {
 
   constructor(store: Store, surroundings: Surroundings) {
     this.#store = store;
+    // Many wait for it at once where the store is away.
+    setMaxListeners(0, this.#stop.signal);
     this.#surroundings = surroundings;
   }
 
@@ -39,11 +42,13 @@ export class Settler {
       results: reported.results,
       ...(quarantine === undefined ? {} : { quarantine }),
     };
+    // Of a live capture that was dropped there is nothing to keep.
+    const nothing = settled.results.length === 0 && !settled.replayable && quarantine === undefined;
     const backoff = new Backoff({ firstMs: 100, maxMs: 5_000 });
     while (!this.#stopping || backoff.failures === 0) {
       let decided: readonly SettledOutcome[];
       try {
-        decided = await this.#store.commit(settled);
+        decided = nothing ? [] : await this.#store.commit(settled);
       } catch (error) {
         if (!isPassing(error)) throw error;
         log.warn(

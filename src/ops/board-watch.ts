@@ -19,6 +19,7 @@ export class BoardWatch {
   #feel: BoardFeel | null = null;
   #timer: NodeJS.Timeout | undefined;
   #said = false;
+  #stepsMax = 1;
 
   constructor(options: BoardOptions, surroundings: Surroundings) {
     this.#options = options;
@@ -37,6 +38,11 @@ export class BoardWatch {
 
   stop(): void {
     clearInterval(this.#timer);
+  }
+
+  /** The most steps that any pipeline has; 1 where none has any, so that pressure shows all the same. */
+  limitSteps(most: number): void {
+    this.#stepsMax = Math.max(1, most);
   }
 
   get pressure(): Pressure {
@@ -61,7 +67,7 @@ export class BoardWatch {
     const { clock, log, health, metrics } = this.#surroundings;
     const before = this.#ladder.pressure;
     this.#feel = readFeel(this.#options.root);
-    const { steps, reason } = this.#ladder.look(this.#feel, clock.monoMs());
+    const { steps, reason } = this.#ladder.look(this.#feel, clock.monoMs(), this.#stepsMax);
     const { temperatureCelsius } = this.#feel;
     if (temperatureCelsius !== null) {
       metrics.gauge({ name: 'shoal_board_temperature_celsius', help: 'Temperature of the hottest zone.' }).set(temperatureCelsius);
@@ -74,8 +80,8 @@ export class BoardWatch {
     this.#said = true;
     if (steps === 0) health.set('board', 'ok');
     else health.set('board', 'degraded', reason ?? undefined);
-    if (steps > before.steps) log.warn({ steps, reason }, 'the board is under pressure: pipelines take their degrade steps');
-    else if (steps < before.steps) log.info({ steps }, 'the board is better: pipelines take a degrade step back');
+    if (steps > before.steps) log.warn({ steps, reason }, 'the board is under pressure: pipelines that have degrade steps take one');
+    else if (steps < before.steps) log.info({ steps }, 'the board is better: pipelines that took degrade steps take one back');
   }
 }
 

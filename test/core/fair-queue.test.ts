@@ -48,6 +48,13 @@ test('inputs of one priority share the engines by what their captures cost, not 
   queue.push(item('flood', 5, 0));
   queue.push(item('idle', 5, 1));
   t.same(order(queue), ['flood', 'idle'], 'who comes late starts level: nothing is saved up');
+  for (let i = 0; i < 50; i++) queue.charge('idle', 100);
+  queue.push(item('idle', 5, 0));
+  order(queue, { idle: 100 });
+  for (let i = 0; i < 8; i++) queue.push(item('new', 5, 10 + i));
+  for (let i = 0; i < 8; i++) queue.push(item('idle', 5, 20 + i));
+  const shared = order(queue, { idle: 100, new: 100 }).slice(0, 8);
+  t.ok(shared.filter((input) => input === 'idle').length >= 3, `one that worked alone before has its share: ${shared.join(' ')}`);
 });
 
 test('what waits long has a turn in so many, however busy what is urgent is, and no more', async (t) => {

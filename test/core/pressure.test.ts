@@ -42,6 +42,29 @@ test('a board that heats whenever it works does not flap: each return makes it w
   t.ok(changes < hasty, `far fewer than without patience (${Math.round(hasty)})`);
 });
 
+test('slow heat does not flap either, a flickering throttle counts as one, and no more steps are taken than there are', async (t) => {
+  for (const rate of [0.1, 0.3, 0.5]) {
+    const ladder = new PressureLadder(thresholds);
+    let [changes, before, celsius] = [0, 0, 70];
+    for (let second = 0; second < 3600; second++) {
+      celsius += before === 0 ? rate : -rate;
+      const { steps } = ladder.look({ ...well, temperatureCelsius: celsius }, second * 1000, 1);
+      if (steps !== before) changes++;
+      before = steps;
+    }
+    t.ok(changes <= 70, `${rate} degrees a second: ${changes} changes an hour`);
+  }
+  const flicker = new PressureLadder(thresholds);
+  const seen = Array.from({ length: 60 }, (_, i) => flicker.look({ ...well, throttled: i % 3 === 2 ? [] : ['slow'] }, i * 1000, 1).steps);
+  t.equal(seen.at(-1), 1);
+  t.equal(
+    seen.slice(seen.indexOf(1)).every((steps) => steps === 1),
+    true,
+  );
+  const back = looks(flicker, 60_000, Array(12).fill(well));
+  t.equal(back.at(-1), 0, 'one step is taken back as soon as one');
+});
+
 test('memory, a battery and a throttle are pressure, each with its words; what is not known is none', async (t) => {
   const reasonOf = (feel: Partial<BoardFeel>) => {
     const ladder = new PressureLadder(thresholds);

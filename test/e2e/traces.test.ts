@@ -141,7 +141,7 @@ test('what no engine has seen follows them as well', async (t) => {
     sinks: [],
   } as const;
   const degraded = { steps: ['lines left out'], of: 2, why: 'it is hot' };
-  const answer = { pipelines: [], decodeMs: 0, totalMs: 0 };
+  const answer = { pipelines: [], decodeMs: 0, waitedMs: 0, totalMs: 0 };
   const cheaper = reporter.answered(capture, [{ spec, degraded }], answer, { queueMs: 1.5, attempt: 2 });
   const { results, outcomes } = reporter.unrouted(capture, 'nobody reads text');
   t.match(outcomes, [{ pipeline: '-', outcome: 'dropped', reason: 'nobody reads text', cause: 'unrouted' }]);

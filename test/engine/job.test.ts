@@ -246,6 +246,7 @@ test('a reply is checked in every field', async (t) => {
     answer: {
       pipelines: [{ pipeline: 'p', state: 'done', observations: { x: observations }, stages: [], ...more }],
       decodeMs: 0,
+      waitedMs: 0,
       totalMs: 0,
     },
   });

@@ -3,7 +3,7 @@
  *
  * Two folders, one engine. What the engines can do is measured first, on the same daemon; the budget of what is urgent is a multiple of that.
  */
-import { renameSync, writeFileSync } from 'node:fs';
+import { readdirSync, renameSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { startAedes } from '../support/brokers.js';
@@ -33,6 +33,8 @@ export interface Overload {
   readonly drainedMs: number;
   readonly recoveredMs: number;
   /** Resident memory of the core before, and at most during the flood. */
+  /** Files of the flood that ended in `failed/`. */
+  readonly failed: number;
   readonly rssBytes: { readonly before: number; readonly peak: number };
 }
 
@@ -124,6 +126,7 @@ export async function overload({ seconds, factor, upsideDown = false, picture }:
       },
       drainedMs,
       recoveredMs,
+      failed: readdirSync(join(bench.scratch.dir, 'flood/failed')).length,
       rssBytes: { before, peak: Math.max(before, peak) },
     };
   } finally {

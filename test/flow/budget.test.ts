@@ -52,6 +52,26 @@ test('it tries the better way when nobody has measured it lately, less and less 
   );
 });
 
+test('captures that come seldom do not make it flap', async (t) => {
+  for (const everyMs of [1000, 9000, 20_000, 60_000]) {
+    const of = budget(300);
+    let late = 0;
+    for (let i = 0; i < 200; i++) {
+      const { level } = of.choose(0, calm, i * everyMs);
+      if (level === 0) late++;
+      of.measured(level, level === 0 ? 400 : 200, i * everyMs);
+    }
+    t.ok(late <= 100 * (everyMs / 60_000) + 12, `one each ${everyMs} ms: ${late} of 200 in the dear way`);
+  }
+});
+
+test('a late capture raises what a way is thought to cost, and never lowers it', async (t) => {
+  const of = budget(300);
+  of.measured(0, 400, 0);
+  of.measured(0, 5, 100, true);
+  t.equal(of.choose(0, calm, 200).level, 1);
+});
+
 test('waiting that counts makes it cheaper at once, and it is itself again two seconds after the queue is gone', async (t) => {
   const of = budget(300);
   t.equal(levels(of, 0, 20, [200, 100, 50]).at(-1), 0);

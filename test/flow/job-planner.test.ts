@@ -26,7 +26,7 @@ function answerOf(ms: number, ...names: string[]): EngineAnswer {
     found: 0,
   } as const;
   const pipelines = names.map((name) => ({ pipeline: name, state: 'done', observations: {}, stages: [trace] }) as const);
-  return { pipelines, decodeMs: 0, totalMs: ms };
+  return { pipelines, decodeMs: 0, waitedMs: 0, totalMs: ms };
 }
 
 const asked = ({ asked: all }: JobPlan) => all.map(({ spec, level }) => `${spec.name} ${level}`);
@@ -59,6 +59,7 @@ test('a pipeline that is too dear runs in its cheaper way, which its results, th
   plans.answered(first.asked, {
     pipelines: [{ pipeline: 'signs', state: 'failed', observations: {}, stages: [] }],
     decodeMs: 1,
+    waitedMs: 0,
     totalMs: 1,
   });
   t.match(plans.plan([spec], 0).asked, [{ level: 1 }], 'one that failed says nothing of the cost');

@@ -34,6 +34,7 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
   const capture: Capture = {
     header: { ...header, capturedAt: '2026-01-01T00:00:00.000Z', clockSynced: true, boot: 1, seq: 1 },
     content: { bytes: Buffer.of(0) },
+    claim: { suspect: false, exhausted: null, markSolo: async () => {}, markCrash: async () => 0 },
   };
   const settlements: Settlement[] = [];
   const offered = schedule.offer(capture, new Receipt((settlement) => settlements.push(settlement)));
@@ -43,6 +44,7 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
   const began = performance.now();
   schedule.stop();
   await offered;
+  await schedule.drained();
   t.ok(performance.now() - began < 500, 'at once');
   t.match(settlements, [{ kind: 'returned' }]);
 });

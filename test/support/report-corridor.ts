@@ -61,7 +61,7 @@ export class Corridor {
     const header = walkHeader(this.#seen++, this.boot, this.clock.mono);
     const answer = { pipelines: [{ pipeline: pipeline.name, state: 'done', observations: found, stages: [], ...change }] as const };
     const { results } = await this.take(header, (reporter) =>
-      reporter.answered(header, [{ spec: pipeline }], { ...answer, decodeMs: 1, totalMs: 2 }, { queueMs: 1, attempt: 1 }),
+      reporter.answered(header, [{ spec: pipeline }], { ...answer, decodeMs: 1, waitedMs: 0, totalMs: 2 }, { queueMs: 1, attempt: 1 }),
     );
     this.clock.advance(everyMs);
     const stored = await this.store.explain(results[0]?.record.id ?? '');

@@ -63,7 +63,7 @@ export function walkHeader(number: number, boot: number, monoMs: number): Captur
 
 export function walkAnswer(score: number | null): EngineAnswer {
   const faces: Observation[] = score === null ? [] : [{ score, label: 'person', box: { x_min: 0.4, y_min: 0.2, x_max: 0.6, y_max: 0.9 } }];
-  return { pipelines: [{ pipeline: 'doors', state: 'done', observations: { faces }, stages: [] }], decodeMs: 1, totalMs: 2 };
+  return { pipelines: [{ pipeline: 'doors', state: 'done', observations: { faces }, stages: [] }], decodeMs: 1, waitedMs: 0, totalMs: 2 };
 }
 
 /** The same series once a second and for ever, as the corridor would hand it to the store. */
