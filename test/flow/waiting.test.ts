@@ -36,9 +36,9 @@ async function corridor(t: Test, pipelines: readonly PipelineSpec[], whenFull: W
   });
   await engines.freeFor();
   const ended: { readonly name: string; readonly settlement: Settlement; readonly atMs: number }[] = [];
-  const offer = (name: string, replayable = false): Promise<void> => {
+  const offer = (name: string, replayable = false, input = 'cam'): Promise<void> => {
     const receipt = new Receipt((settlement) => ended.push({ name, settlement, atMs: performance.now() }));
-    return schedule.offer(captureOf(name, replayable), receipt);
+    return schedule.offer(captureOf(name, replayable, input), receipt);
   };
   const outcomes = (name: string) => {
     const settlement = ended.find((each) => each.name === name)?.settlement;
@@ -48,8 +48,8 @@ async function corridor(t: Test, pipelines: readonly PipelineSpec[], whenFull: W
   return { around, store, offer, outcomes, ended, all };
 }
 
-function captureOf(name: string, replayable: boolean): Capture {
-  const header = { id: name, input: 'cam', name, kind: 'image', mediaType: 'image/png', bytes: pixelPng.length } as const;
+function captureOf(name: string, replayable: boolean, input: string): Capture {
+  const header = { id: name, input, name, kind: 'image', mediaType: 'image/png', bytes: pixelPng.length } as const;
   const claim = { suspect: false, exhausted: null, markSolo: async () => {}, markCrash: async () => 0 };
   return {
     header: { ...header, capturedAt: '2026-01-01T00:00:00.000Z', clockSynced: true, boot: 1, seq: Number(name.slice(1)) },
@@ -120,4 +120,15 @@ test('waiting counts against the budget where the input keeps the latest, and no
   for (let i = 0; i < 6; i++) await files.offer(`c${i}`);
   await files.all(6);
   t.equal(files.outcomes('c5')[0], 'published');
+});
+
+test('inputs of one priority share the engine by time: many quick captures pass few slow ones', async (t) => {
+  const takes = (ms: number, from: string) => pipeline(from, [stage('block', { ms }, { as: 'x' })], { from: [from] });
+  const { offer, ended, all } = await corridor(t, [takes(100, 'slow'), takes(10, 'quick')], 'block', 64);
+  for (let i = 0; i < 10; i++) await offer(`s${i}`, false, 'slow');
+  for (let i = 0; i < 40; i++) await offer(`q${i}`, false, 'quick');
+  await all(50);
+  const order = ended.map(({ name }) => name);
+  const before = order.slice(0, order.indexOf('s6')).filter((name) => name.startsWith('q')).length;
+  t.ok(before >= 20, `${before} quick ones before the seventh slow one`);
 });
