@@ -4,20 +4,15 @@
  * Part of the composition root, as daemon.ts is: it knows the registry and the engines. Guarantees: what cannot run is told in log and health with
  * its reason, and never blocks the start. Rejects with CONFIG_INVALID only.
  */
+import { openBoardModels } from './board-models.js';
 import type { Settings } from './config/config-parts.js';
 import type { Surroundings } from './core/contracts.js';
 import { modelRef } from './core/model.js';
 import { allChoicesOf, type PipelineSpec } from './core/pipeline.js';
 import { EnginePool } from './engine/pool.js';
-import { runtimeVersion } from './engine/runtime-version.js';
-import { readNature } from './ops/board.js';
-import { bundledModels, type Parts, parts } from './parts.js';
-import { readCalibrations, tellCalibrations } from './registry/calibrations.js';
-import { openVariantPolicy } from './registry/choose-variant.js';
-import { fingerprintOf } from './registry/fingerprint.js';
-import { modelFolders } from './registry/model-folders.js';
+import { type Parts, parts } from './parts.js';
+import { tellCalibrations } from './registry/calibrations.js';
 import { type Pins, tellPins } from './registry/pins.js';
-import { openRegistry } from './registry/registry.js';
 import { type Resolution, resolvePipelines } from './registry/resolve.js';
 import { RunningVariants } from './registry/running-variants.js';
 
@@ -34,11 +29,9 @@ export interface Crew {
 }
 
 export async function gatherCrew(settings: DaemonSettings, surroundings: Surroundings): Promise<Crew> {
-  const { paths, sinks, engine } = settings;
+  const { sinks, engine } = settings;
   const { log, health } = surroundings;
-  const policy = await openVariantPolicy(settings.variants, paths.state_dir, fingerprintOf(readNature(), runtimeVersion()));
-  const calibrations = await readCalibrations(paths.state_dir);
-  const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins, calibrations);
+  const { registry, policy } = await openBoardModels(settings);
   for (const { path, reason } of registry.problems) log.warn({ part: 'models', path }, `a model is left out: ${reason}`);
   tellPins(registry, log, health);
   tellCalibrations(registry.calibrationProblems, log, health);

@@ -3,17 +3,12 @@
  *
  * Guarantees: never throws; what cannot be known is said, with the reason.
  */
+import { openBoardModels } from '../board-models.js';
 import type { Settings } from '../config/config-parts.js';
 import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import { runtimeVersion } from '../engine/runtime-version.js';
-import { readNature } from '../ops/board.js';
-import { bundledModels, parts } from '../parts.js';
-import { openVariantPolicy } from '../registry/choose-variant.js';
+import { parts } from '../parts.js';
 import { type Demand, demandOf, isTooMuch } from '../registry/demand.js';
-import { fingerprintOf } from '../registry/fingerprint.js';
-import { modelFolders } from '../registry/model-folders.js';
-import { openRegistry } from '../registry/registry.js';
 import { resolvePipelines } from '../registry/resolve.js';
 
 export interface Capacity {
@@ -26,11 +21,9 @@ export interface Capacity {
 /** A phrase where nothing is known at all. */
 export async function readDemand(settings: Settings): Promise<Capacity | string> {
   try {
-    const board = fingerprintOf(readNature(), runtimeVersion());
-    const { paths, pipelines, variants } = settings;
-    const policy = await openVariantPolicy(variants, paths.state_dir, board);
+    const { pipelines } = settings;
+    const { registry, policy } = await openBoardModels(settings);
     if (policy.tuning.state !== 'usable') return policy.tuning.reason;
-    const registry = await openRegistry(await modelFolders(paths, [bundledModels]), policy.pins);
     const resolved = resolvePipelines(pipelines, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
     const demands: Demand[] = [];
     const unknown: Record<string, string> = {};
@@ -42,7 +35,7 @@ export async function readDemand(settings: Settings): Promise<Capacity | string>
       if (typeof demand === 'string') unknown[name] = demand;
       else demands.push(demand);
     }
-    return { cores: board.cores, demands, unknown };
+    return { cores: policy.tuning.file.board.cores, demands, unknown };
   } catch (error) {
     return reasonOf(error);
   }

@@ -1,6 +1,8 @@
 /**
  * What `shoal infer` runs: the pipelines of a configuration, one of them, one task, or every task that can read the file.
  */
+
+import { openBoardModels, openReleasedModels } from '../board-models.js';
 import { type Loaded, loadConfig } from '../config/load-config.js';
 import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
@@ -12,7 +14,7 @@ import type { EngineOptions } from '../engine/options.js';
 import type { Parts } from '../parts.js';
 import type { Registry } from '../registry/registry.js';
 import { type Resolution, resolvePipelines } from '../registry/resolve.js';
-import { openBoardModels } from './board-models.js';
+import { usualStateDir } from './models-setting.js';
 
 export interface InferOptions {
   readonly config?: string;
@@ -41,7 +43,7 @@ export async function planInference(parts: Parts, options: InferOptions, capture
   if (options.pipeline !== undefined && options.task !== undefined) throw new ShoalError('USAGE', 'name --pipeline or --task, not both');
   const loaded = options.config === undefined ? null : await loadConfig(options.config, parts, { purpose: 'check' });
   const wanted = choose(parts, options, loaded?.settings.pipelines, capture);
-  const { registry, policy } = await openBoardModels(loaded?.settings ?? null);
+  const { registry, policy } = await (loaded === null ? openReleasedModels(usualStateDir()) : openBoardModels(loaded.settings));
   const resolution = resolvePipelines(wanted, registry, parts.tasks, { sinks: [], hangMs: limits.hangMsMin, policy });
   refuseNone(resolution);
   const named = options.pipeline !== undefined || options.task !== undefined;

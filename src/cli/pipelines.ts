@@ -1,12 +1,12 @@
 /** `shoal pipelines graph`: draws what a configuration decides, as text or as SVG, with the models and variants that this board would run. */
 import { writeFile } from 'node:fs/promises';
 import { Command } from 'commander';
+import { openBoardModels } from '../board-models.js';
 import { loadConfig } from '../config/load-config.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { Parts } from '../parts.js';
 import { resolvePipelines } from '../registry/resolve.js';
-import { openBoardModels } from './board-models.js';
 import type { CommandContext } from './command-context.js';
 import { graphOf } from './graph/graph.js';
 import { graphSvg } from './graph/graph-svg.js';

@@ -4,7 +4,7 @@ import path from 'node:path';
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import addFormats from 'ajv-formats';
 import { type Test, test } from 'tap';
-import { openBoardModels } from '../../src/cli/board-models.js';
+import { openBoardModels } from '../../src/board-models.js';
 import { planOf } from '../../src/cli/infer-plan.js';
 import { PlanRunner, quietSurroundings, type Run } from '../../src/cli/plan-runner.js';
 import { sniffFile } from '../../src/cli/sniff-file.js';

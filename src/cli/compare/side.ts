@@ -1,4 +1,6 @@
 /** One side of a comparison: a configuration, perhaps with another model in it, as far as it can run here. */
+
+import { openBoardModels } from '../../board-models.js';
 import { loadConfig } from '../../config/load-config.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
@@ -7,7 +9,6 @@ import type { PipelineConfig, StageConfig } from '../../core/pipeline.js';
 import type { Parts } from '../../parts.js';
 import type { Registry } from '../../registry/registry.js';
 import { resolvePipelines } from '../../registry/resolve.js';
-import { openBoardModels } from '../board-models.js';
 import { type InferPlan, planOf, refuseNone } from '../infer-plan.js';
 
 /** Another model for the stages of its task. */
