@@ -3,7 +3,8 @@
  *
  * Guarantees: one record for each pipeline asked, whatever came back. Pure but for the conditions compiled at start.
  * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store); with
- * `mode: on_change` it is decided there whether the result is told. Of the others subscribers are told of published, abstained, late and failed, not of silent and dropped.
+ * `mode: on_change` it is decided there whether the result is told. Of the others subscribers are told of published, abstained, late and
+ * failed, not of silent and dropped.
  */
 import type { CaptureHeader } from '../core/capture.js';
 import type { Sighting } from '../core/event.js';
@@ -128,20 +129,20 @@ export class Reporter {
     const { holds, awake, reason, decision } = worthTelling.ask(pipeline, found, header);
     const report = decision === undefined ? {} : { report: decision };
     const verdict: Verdict = { outcome: reason === null ? 'published' : 'silent', reason };
-    const told = toldObservations(pipeline, found);
+    const shown = toldObservations(pipeline, found);
     switch (watch?.kind) {
       case undefined:
         return { verdict, ...report };
       case 'change':
-        return awake ? { verdict, ...report, ...saying(watch, header, holds ? wordsOf(told) : nothingSaid) } : { verdict };
+        return awake ? { verdict, ...report, ...saying(watch, header, holds ? wordsOf(shown) : nothingSaid) } : { verdict };
       case 'event':
-        return { ...report, verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told) } } };
+        return { ...report, verdict: withheld(verdict), asked: { watched: { watch, sighting: sightingOf(watch, header, holds, shown) } } };
       case 'tracks': {
         const things = worthTelling.things(pipeline, found, header);
         return {
           ...report,
           verdict: withheld(verdict),
-          asked: { watched: { watch, sighting: sightingOf(watch, header, holds, told), things } },
+          asked: { watched: { watch, sighting: sightingOf(watch, header, holds, shown), things } },
         };
       }
     }

@@ -6,16 +6,15 @@
  * or is dropped as its input's `when_full` says, counted. A capture whose engine died runs alone next time, and is quarantined after
  * `limits.soloCrashesMax` solo crashes (law 5). Deliberately decides nothing about what a result means (report) or who gets it (relay).
  */
-import type { Capture } from '../core/capture.js';
 import type { Engines, Offer, Store, Surroundings } from '../core/contracts.js';
 import { EngineLoss, reasonOf, ShoalError } from '../core/errors.js';
-import { FairQueue, type Queued } from '../core/fair-queue.js';
+import { FairQueue } from '../core/fair-queue.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { Pressure } from '../core/pressure.js';
-import type { DropCause, Receipt } from '../core/receipt.js';
 import type { Settled } from '../core/settled.js';
 import type { WaitingRules } from '../core/waiting.js';
+import { Arrivals, keptOf, type Waiting } from './arrivals.js';
 import { type JobPlan, JobPlanner } from './job-planner.js';
 import { Paces } from './paces.js';
 import { type Reported, type Reporter, together } from './report.js';
@@ -32,25 +31,12 @@ export interface ScheduleParts extends Surroundings {
   readonly pressure: () => Pressure;
 }
 
-interface Waiting extends Queued {
-  readonly capture: Capture;
-  readonly receipt: Receipt;
-  readonly pipelines: readonly PipelineSpec[];
-  /** What is said already, of pipelines that do not look at it. */
-  readonly said: readonly Reported[];
-  /** Its age counts against budgets: of an input that blocks, captures wait in the source as well as here. */
-  readonly ages: boolean;
-  solo: boolean;
-  attempt: number;
-  /** The rates of its pipelines have let it through. */
-  paced: boolean;
-}
-
 export class Schedule {
   readonly #parts: ScheduleParts;
   readonly #queue = new FairQueue<Waiting>();
   readonly #planner: JobPlanner;
   readonly #paces: Paces;
+  readonly #arrivals: Arrivals;
   readonly #settler: Settler;
   /** Who waits for room, by input. */
   readonly #space = new Map<string, (() => void)[]>();
@@ -64,6 +50,7 @@ export class Schedule {
     this.#parts = parts;
     this.#planner = new JobPlanner(parts.pipelines, parts.pressure, parts);
     this.#paces = new Paces(parts.pipelines);
+    this.#arrivals = new Arrivals(parts.clock, parts.reporter, this.#paces);
     this.#settler = new Settler(parts.store, parts);
   }
 
@@ -92,32 +79,15 @@ export class Schedule {
     if ('unrouted' in routed)
       return this.#soon(this.#settler.settle(capture, receipt, keptOf(capture, this.#parts.reporter.unrouted(header, routed.unrouted))));
     const rules = this.#parts.waiting(header.input);
-    const waiting = this.#arrival(capture, receipt, routed, rules);
+    const waiting = this.#arrivals.arrival(capture, receipt, routed, rules);
     const exhausted = capture.claim?.exhausted;
     if (typeof exhausted === 'string') return this.#quarantine(waiting, exhausted);
     if (waiting.pipelines.length === 0) return this.#soon(this.#settle(waiting, []));
-    if (!(await this.#room(header.input, rules))) return this.#soon(this.#settle(waiting, [this.#dropWaiting(waiting, 'queue_full')]));
+    if (!(await this.#room(header.input, rules))) return this.#soon(this.#settle(waiting, [this.#arrivals.dropped(waiting, 'queue_full')]));
     if (this.#stopping) return this.#giveBack(waiting);
     this.#queue.push(waiting);
     void this.#pump();
   };
-
-  #arrival(
-    capture: Capture,
-    receipt: Receipt,
-    { pipelines, priority }: { readonly pipelines: readonly PipelineSpec[]; readonly priority: number },
-    { whenFull }: WaitingRules,
-  ): Waiting {
-    const since = this.#parts.clock.monoMs();
-    const solo = capture.claim?.suspect ?? false;
-    const ages = whenFull !== 'block';
-    const base = { capture, receipt, input: capture.header.input, priority, since, ages, solo, attempt: solo ? 2 : 1 };
-    // What may wait is not dropped for its rate: it waits for its turn.
-    if (!ages) return { ...base, pipelines, said: [], paced: false };
-    const { taken, beyond } = this.#paces.sift(pipelines, since);
-    const said = beyond.length === 0 ? [] : [this.#drop({ capture, pipelines: beyond, since, attempt: 1 }, 'max_rate')];
-    return { ...base, priority: Math.min(...taken.map((each) => each.priority), 9), pipelines: taken, said, paced: true };
-  }
 
   /** Whether there is, or has been made, room for one more. Waits for it where the input blocks. */
   async #room(input: string, { whenFull, maxWaiting }: WaitingRules): Promise<boolean> {
@@ -125,7 +95,7 @@ export class Schedule {
       if (whenFull === 'drop_newest') return false;
       if (whenFull === 'keep_latest') {
         const oldest = this.#queue.takeOldest(input);
-        if (oldest !== undefined) await this.#soon(this.#settle(oldest, [this.#dropWaiting(oldest, 'overtaken')]));
+        if (oldest !== undefined) await this.#soon(this.#settle(oldest, [this.#arrivals.dropped(oldest, 'overtaken')]));
       } else {
         await new Promise<void>((wake) => {
           this.#space.set(input, [...(this.#space.get(input) ?? []), wake]);
@@ -274,24 +244,6 @@ export class Schedule {
     return this.#settler.settle(capture, receipt, together([...said, ...reports]), quarantine);
   }
 
-  #dropWaiting(waiting: Waiting, cause: DropCause): Reported {
-    if (waiting.paced) this.#paces.giveBack(waiting.pipelines);
-    return this.#drop(waiting, cause);
-  }
-
-  /** A replayable capture's drop is on record, so that it can be explained; of live ones there may be dozens a second: they are counted. */
-  #drop({ capture, pipelines, since, attempt }: Pick<Waiting, 'capture' | 'pipelines' | 'since' | 'attempt'>, cause: DropCause): Reported {
-    const reason = dropReasons[cause];
-    const queueMs = this.#parts.clock.monoMs() - since;
-    const reported = this.#parts.reporter.unanswered(
-      capture.header,
-      pipelines,
-      { outcome: 'dropped', reason, cause },
-      { queueMs, attempt },
-    );
-    return keptOf(capture, reported);
-  }
-
   get #stopping(): boolean {
     return this.#stop.signal.aborted;
   }
@@ -323,16 +275,3 @@ export class Schedule {
     this.#settling.add(tracked);
   }
 }
-
-/** Of a drop: a live capture is only counted, since there may be many of them, and no file to ask about. */
-function keptOf({ claim }: Capture, reported: Reported): Reported {
-  return claim === undefined ? { ...reported, results: [] } : reported;
-}
-
-const dropReasons: Readonly<Record<DropCause, string>> = {
-  unrouted: 'no pipeline reads it',
-  overtaken: 'a newer capture of its input came while it waited (when_full: keep_latest)',
-  queue_full: 'as many of its input waited already as may (when_full: drop_newest)',
-  max_rate: "it came sooner than the pipeline's max_rate_hz takes one",
-  degraded: 'another pipeline looks at it instead',
-};
