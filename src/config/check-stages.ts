@@ -9,7 +9,7 @@ import { checkName } from './check-name.js';
 import type { ConfigTask } from './config-parts.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
-import { defaultName } from './stage-name.js';
+import { stageName, taskOf } from './written-stage.js';
 
 const wordFor = { image: 'images', audio: 'audio', file: 'any file' } as const;
 
@@ -161,16 +161,4 @@ async function checkDecisions(
 
 function fieldsOf(value: unknown): Fields | null {
   return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as Fields) : null;
-}
-
-function taskOf(draft: Draft, stage: unknown) {
-  const { task } = (stage ?? {}) as { task?: unknown };
-  return draft.parts.tasks.find((candidate) => candidate.name === task);
-}
-
-function stageName(draft: Draft, stage: unknown): string | null {
-  const { as } = (stage ?? {}) as { as?: unknown };
-  if (typeof as === 'string') return as;
-  const task = taskOf(draft, stage);
-  return task ? defaultName(task) : null;
 }

@@ -13,6 +13,7 @@ import type { Draft } from './draft.js';
 import { printable } from './problem.js';
 import { checkReport } from './report-check.js';
 import { inputsOf } from './route.js';
+import { taskOf } from './written-stage.js';
 
 interface Checked {
   readonly connections: Readonly<Record<string, PartSettings>>;
@@ -109,20 +110,13 @@ function checkStandIns(draft: Draft, path: readonly string[], name: string): voi
     const taken = takenBy(draft, other.from);
     const missing = takenBy(draft, from).find((input) => !taken.includes(input));
     if (missing !== undefined) draft.add(at, `${printable(target)} does not take ${printable(missing)}`, 'add it to its from');
-    const [reads, needed] = [other, draft.map(path) ?? {}].map((pipeline) => readsFirst(draft, pipeline));
+    const [reads, needed] = [other.stages, draft.map(path)?.stages].map((stages) => taskOf(draft, asList(stages)[0])?.reads);
     if (reads !== undefined && needed !== undefined && reads !== 'file' && reads !== needed) {
       draft.add(at, `${printable(target)} reads ${reads}, this pipeline ${needed}`, 'name one that reads the same');
     }
     const passesOn = asList(other.degrade).some((its) => (its as { pipeline?: unknown } | null)?.pipeline !== undefined);
     if (passesOn) draft.add(at, `${printable(target)} itself names another pipeline in degrade`, 'name that one here, or remove it there');
   }
-}
-
-/** What a pipeline's first stage reads; undefined where there is none or nobody knows its task. */
-function readsFirst(draft: Draft, pipeline: Readonly<Record<string, unknown>>): string | undefined {
-  const [first] = asList(pipeline.stages);
-  const { task } = (first ?? {}) as { task?: unknown };
-  return draft.parts.tasks.find(({ name }) => name === task)?.reads;
 }
 
 function warnOfUnused(draft: Draft, { inputs, sinks, pipelines }: Checked): void {

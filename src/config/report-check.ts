@@ -7,7 +7,7 @@ import { checkAcceptance } from './check-condition.js';
 import { checkName } from './check-name.js';
 import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
-import { defaultName } from './stage-name.js';
+import { stageName, taskOf } from './written-stage.js';
 
 interface Pipeline {
   readonly stages: readonly unknown[];
@@ -64,22 +64,15 @@ async function checkTrack(draft: Draft, path: readonly PathSegment[], { stages, 
   const { boxes, where } = track;
   if (typeof boxes === 'string') {
     checkName(draft, [...path, 'boxes'], boxes, names, 'stage');
-    const reads = readBy(draft, stages, boxes);
+    const reads = taskOf(
+      draft,
+      stages.find((stage) => stageName(draft, stage) === boxes),
+    )?.reads;
     if (names.includes(boxes) && reads !== undefined && reads !== 'image') {
       draft.add([...path, 'boxes'], `${printable(boxes)} reads ${reads}, where nothing has a box`, 'name a stage that reads images');
     }
   }
   if (typeof where === 'string') await checkAcceptance(draft, [...path, 'where'], where, zones);
-}
-
-/** What the stage of this name looks at; undefined where there is none, or its task is unknown. */
-function readBy(draft: Draft, stages: readonly unknown[], name: string): string | undefined {
-  const tasks = stages.flatMap((stage) => {
-    const { task, as } = (stage ?? {}) as { task?: unknown; as?: unknown };
-    const found = draft.parts.tasks.find((candidate) => candidate.name === task);
-    return found !== undefined && (as ?? defaultName(found)) === name ? [found] : [];
-  });
-  return tasks[0]?.reads;
 }
 
 function checkTimeZone(draft: Draft, path: readonly PathSegment[]): void {

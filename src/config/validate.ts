@@ -18,8 +18,8 @@ import type { Variables } from './merge-tree.js';
 import { type Problem, printable } from './problem.js';
 import { inputsOf } from './route.js';
 import { deviceSchema, inputKeys, inputSchema, pathsSchema, pipelineSchema, stageKeys, stageSchema, variantsSchema } from './schemas.js';
-import { defaultName } from './stage-name.js';
 import { takeDegrade, type WrittenStage } from './take-degrade.js';
+import { defaultName } from './written-stage.js';
 
 /** Settings, or null when `problems` holds an error afterwards. */
 export async function validateTree<Sections extends ConfigSections>(
