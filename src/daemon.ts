@@ -30,6 +30,7 @@ import { PromMetrics } from './ops/metrics.js';
 import { SystemdNotifier } from './ops/systemd.js';
 import { type Parts, parts } from './parts.js';
 import { variantsFileIn } from './registry/variant-memory.js';
+import { SelfReport } from './self-report.js';
 import { SqliteStore } from './store/store.js';
 
 type Sections = Parts['sections'];
@@ -54,6 +55,7 @@ export class Daemon {
   readonly #inputs = new Map<string, Input>();
   readonly #waiting = new Map<string, WaitingRules>();
   readonly #board: BoardWatch;
+  readonly #self: SelfReport;
   #crew: Crew | undefined;
   #states: States | undefined;
   #schedule: Schedule | undefined;
@@ -71,6 +73,8 @@ export class Daemon {
     this.log = createLog(this.#settings.log);
     this.#surroundings = { clock: this.#clock, log: this.log, metrics: this.#metrics, health: this.#health };
     this.#board = new BoardWatch(this.#settings.board, this.#part('ops', 'board'));
+    const observed = { clock: this.#clock, health: this.#health, board: this.#board };
+    this.#self = new SelfReport(loaded, version, observed, () => ({ boot: this.#boot, captures: this.#seq, crew: this.#crew }));
     this.#notifier = new SystemdNotifier({ log: this.log, stalled: () => this.#health.stalled() });
     const { promise, reject } = deferred();
     this.lost = promise;
@@ -228,9 +232,9 @@ export class Daemon {
         ...this.#part('sink', name),
         device,
         connection: (wanted: string) => this.#connection(wanted),
-        info: () => this.#info(),
+        info: () => this.#self.info(),
         models: () => this.#crew?.variants.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
-        vitals: () => this.#vitals(),
+        vitals: () => this.#self.vitals(),
         latest: states,
       };
       const sink = build<Sink>(parts.sinks, name, settings, context);
@@ -282,45 +286,12 @@ export class Daemon {
     return { ...this.#surroundings, log: this.log.child({ part: `${kind}:${name}` }) };
   }
 
-  #info(): Readonly<Record<string, unknown>> {
-    const { device } = this.#settings;
-    return {
-      schema: 'shoal/info/1',
-      device,
-      version: this.#version,
-      node: process.version,
-      config_hash: this.#loaded.configHash,
-      boot: this.#boot,
-      pipelines: this.#pipelines.map(({ name }) => name),
-      models: this.#crew?.models ?? [],
-      pins: this.#crew?.pins ?? {},
-      variants: this.#crew?.variants.byModel ?? {},
-      variant_changes: this.#crew?.variants.changes ?? [],
-    };
-  }
-
-  #vitals(): Readonly<Record<string, unknown>> {
-    const { ready, reasons } = this.#health.report();
-    return {
-      schema: 'shoal/health/1',
-      at: new Date(this.#clock.wallMs()).toISOString(),
-      clock_synced: this.#clock.synced(),
-      boot: this.#boot,
-      uptime_s: Math.round(process.uptime()),
-      ready,
-      reasons,
-      rss_bytes: process.memoryUsage.rss(),
-      captures: this.#seq,
-      board: this.#board.vitals,
-    };
-  }
-
   async #status(): Promise<Readonly<Record<string, unknown>>> {
     const backlog = await this.#store.backlog();
     const connections = Object.fromEntries([...this.#connections].map(([name, { address, connected }]) => [name, { address, connected }]));
     return {
-      ...this.#info(),
-      ...this.#vitals(),
+      ...this.#self.info(),
+      ...this.#self.vitals(),
       config_source: this.#loaded.source,
       engines: this.#crew?.engines.pids ?? [],
       connections,
