@@ -78,14 +78,16 @@ function cameIn(explanation: Explanation, payload: Payload): string[] {
 
 function ranText({ pipeline, outcome }: Pick<Explanation, 'pipeline' | 'outcome'>, trace: Partial<Trace>): string[] {
   if (pipeline === noPipeline) return ['Nothing: no pipeline looks at such a capture.'];
-  const { attempt = 1, queue_ms, decode_ms, degraded, stages = [] } = trace;
+  const { attempt = 1, queue_ms, decode_ms = 0, decoded_ahead, degraded, stages = [] } = trace;
   if (outcome === 'dropped') return [`Nothing: pipeline ${pipeline} did not look at it.`];
   return [
     `Pipeline ${pipeline}${attempt > 1 ? `, at attempt ${attempt}` : ''}.`,
     // Without an answer of an engine nothing is known of either.
     ...(queue_ms === undefined || (stages.length === 0 && decode_ms === 0)
       ? []
-      : [`It waited ${ms(queue_ms)} for an engine and was decoded in ${ms(decode_ms ?? 0)}.`]),
+      : [
+          `It waited ${ms(queue_ms)} for an engine and was decoded ${decoded_ahead ? 'while another capture ran' : `in ${ms(decode_ms)}`}.`,
+        ]),
     ...(degraded === undefined ? [] : degradedText(degraded)),
     ...(stages.length === 0
       ? ['No stage came to an end.']

@@ -14,6 +14,7 @@ export interface ShownResult {
   readonly trace?: {
     readonly attempt: number;
     readonly decode_ms: number;
+    readonly decoded_ahead?: true;
     readonly stages: readonly {
       stage: string;
       model?: string;
@@ -69,7 +70,8 @@ function traceText(trace: NonNullable<ShownResult['trace']>): string {
     return state === undefined ? `${stage} by ${model}/${variant} ${ms} ms${again}` : `${stage} ${state}${again}`;
   });
   const attempt = trace.attempt > 1 ? [`attempt ${trace.attempt}`] : [];
-  return [`decoded in ${trace.decode_ms} ms`, ...stages, ...attempt].join('; ');
+  const decoded = trace.decoded_ahead ? 'decoded while another ran' : `decoded in ${trace.decode_ms} ms`;
+  return [decoded, ...stages, ...attempt].join('; ');
 }
 
 function percent(share: number): string {

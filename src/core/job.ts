@@ -38,6 +38,8 @@ export interface PipelineAnswer {
 export interface EngineAnswer {
   readonly pipelines: readonly PipelineAnswer[];
   readonly decodeMs: number;
+  /** It was decoded while another job ran: then `decodeMs` is what was left of that when its turn came. */
+  readonly decodedAhead?: true;
   /** From its arrival in the engine to its start. */
   readonly waitedMs: number;
   /** From the start of the job in the engine to its answer. */

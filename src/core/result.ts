@@ -164,6 +164,8 @@ export interface Degradation {
 export interface Trace {
   queue_ms: number;
   decode_ms: number;
+  /** It was decoded while another capture ran, and `decode_ms` is only what was left of that. */
+  decoded_ahead?: true;
   stages: StageTrace[];
   /** The pipeline's `abstain`, where it has one and its stages came to an end in time. */
   abstain?: Decision;

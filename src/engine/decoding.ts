@@ -31,6 +31,11 @@ export class Decoding {
     return this.#ms;
   }
 
+  /** Whether somebody asked for what had begun before. */
+  get wasAhead(): boolean {
+    return this.#ahead !== undefined && this.#decoded !== undefined;
+  }
+
   get raw(): Decoded {
     return { image: null, audio: null, file: this.#content };
   }

@@ -40,7 +40,8 @@ export class PoolMetrics {
 
   answered(answer: EngineAnswer): void {
     this.#jobs.inc({ result: 'answered' });
-    this.#decode.observe(answer.decodeMs / 1000);
+    // What is left of one that began before says nothing of what decoding takes.
+    if (answer.decodedAhead === undefined) this.#decode.observe(answer.decodeMs / 1000);
     for (const { stages } of answer.pipelines) {
       for (const stage of stages) {
         if (stage.model !== undefined) this.#ran(stage.task, { ...stage, model: stage.model });

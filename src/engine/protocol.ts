@@ -125,6 +125,7 @@ const answer = z.strictObject({
     )
     .max(limits.pipelinesMax),
   decodeMs: amount,
+  decodedAhead: z.literal(true).exactOptional(),
   waitedMs: amount,
   totalMs: amount,
 });

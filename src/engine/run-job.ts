@@ -41,6 +41,7 @@ export async function runJob(
   const pipelines: PipelineAnswer[] = [];
   let content: OpenContent | null = null;
   let decodeMs = 0;
+  let wasAhead = false;
   try {
     const prepared = await (ahead ?? openJob(job));
     content = prepared.content;
@@ -62,12 +63,14 @@ export async function runJob(
         );
     }
     decodeMs = decoding.ms;
+    wasAhead = decoding.wasAhead;
   } catch (error) {
     for (const pipeline of job.pipelines.slice(pipelines.length)) pipelines.push(failed(pipeline, error));
   } finally {
     await content?.close();
   }
-  const answer = { pipelines, decodeMs, waitedMs: hundredths(waitedMs), totalMs: hundredths(performance.now() - began) };
+  const decoded = { decodeMs, ...(wasAhead ? { decodedAhead: true as const } : {}) };
+  const answer = { pipelines, ...decoded, waitedMs: hundredths(waitedMs), totalMs: hundredths(performance.now() - began) };
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 

@@ -34,6 +34,7 @@ class EngineLoop {
     [];
   #tools: JobTools | null = null;
   #busy = false;
+  #running = false;
   #stopping = false;
 
   constructor(tasks: readonly Task[]) {
@@ -78,7 +79,7 @@ class EngineLoop {
    * once may need more memory than an engine has.
    */
   #prepare(job: EngineJob): { ahead?: Promise<PreparedJob> } {
-    if (!this.#busy || this.#tools === null || job.header.bytes > limits.decodeAheadBytesMax) return {};
+    if (!this.#running || this.#tools === null || job.header.bytes > limits.decodeAheadBytesMax) return {};
     const ahead = prepareJob(job, this.#tools);
     // What it fails with is told when its turn comes.
     ahead.catch(() => {});
@@ -90,7 +91,9 @@ class EngineLoop {
     this.#busy = true;
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       await send({ type: 'started', seq: next.seq });
+      this.#running = true;
       const answer = await runJob(next.job, this.#tools, { waitedMs: performance.now() - next.receivedMs, ...next });
+      this.#running = false;
       await send({ type: 'answer', seq: next.seq, answer, rssBytes: process.memoryUsage.rss() });
       // One turn of the event loop, so that a stop that came meanwhile is read before the next job.
       await new Promise((resolve) => setImmediate(resolve));

@@ -90,6 +90,7 @@ function traceOf(input: PayloadInput): Record<string, unknown> {
     attempt: trace.attempt,
     queue_ms: tenth(trace.queue_ms),
     decode_ms: tenth(trace.decode_ms),
+    ...(trace.decoded_ahead === undefined ? {} : { decoded_ahead: true }),
     ...(trace.degraded === undefined ? {} : { degraded: trace.degraded }),
     stages: trace.stages.map(input.pipeline.report.trace === 'full' ? fullStage : summaryStage),
     ...(input.pipeline.report.trace === 'full' ? decidedAtEnd(trace) : {}),

@@ -93,7 +93,8 @@ export class Reporter {
         const found = answer.pipelines.find((candidate) => candidate.pipeline === pipeline.name);
         const abstain = found?.abstain === undefined ? {} : { abstain: found.abstain };
         const degraded = degradations.get(pipeline.name);
-        const more = { ...abstain, ...(degraded === undefined ? {} : { degraded }) };
+        const ahead = answer.decodedAhead === undefined ? {} : { decoded_ahead: answer.decodedAhead };
+        const more = { ...ahead, ...abstain, ...(degraded === undefined ? {} : { degraded }) };
         const trace = { queue_ms: queueMs, decode_ms: answer.decodeMs, stages: [...(found?.stages ?? [])], attempt, ...more };
         if (found === undefined)
           return { verdict: { outcome: 'failed', reason: 'the engine did not answer for this pipeline' }, observations: {}, trace };

@@ -120,6 +120,8 @@ test('a capture is decoded while the one before it runs, and a large one only wh
   };
   const ahead = await behind(picture.length);
   t.match(ahead.pipelines[0]?.observations.size, [{ label: '5000 x 4000' }]);
+  t.equal(ahead.decodedAhead, true, 'and it says so');
+  t.equal(alone.decodedAhead, undefined);
   t.ok(ahead.decodeMs < alone.decodeMs / 3, `${ahead.decodeMs} of ${alone.decodeMs} ms are left of it behind another`);
   const large = await behind(limits.decodeAheadBytesMax + 1);
   t.ok(large.decodeMs > 3 * ahead.decodeMs, `${large.decodeMs} ms for one that counts as large`);
