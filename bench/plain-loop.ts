@@ -42,6 +42,8 @@ function runStage({ task, model, session, options }: Stage, image: ImagePort, ea
   const input: TaskInput<unknown> = {
     image,
     audio: null,
+    series: null,
+    text: null,
     file: null,
     each,
     model,

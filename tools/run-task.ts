@@ -6,8 +6,8 @@ import { type BoardClass, boardClassOf } from '../src/core/board-class.js';
 import { asVariant, type Model } from '../src/core/model.js';
 import type { Observation } from '../src/core/result.js';
 import type { Task, TaskInput } from '../src/core/task.js';
+import { openFor } from '../src/engine/open-form.js';
 import { Session } from '../src/engine/session.js';
-import { decode } from '../src/engine/workbench/sample.js';
 import { readNature } from '../src/ops/board.js';
 import { pinnedVariant } from '../src/registry/choose-variant.js';
 
@@ -54,7 +54,7 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
       let runs = 0;
       const given: { heard?: Float32Array } = {};
       const input: TaskInput<unknown> = {
-        ...(await decode(task, encoded)),
+        ...(await openFor(task.reads, encoded)),
         each: each ?? null,
         model,
         options: task.options.parse(options),

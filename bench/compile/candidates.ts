@@ -62,6 +62,8 @@ function looker(task: Task, model: Model, session: Session): Candidate['look'] {
     let runs = 0;
     const input: TaskInput<unknown> = {
       ...sample,
+      series: null,
+      text: null,
       file: null,
       model,
       options,

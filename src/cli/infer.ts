@@ -9,10 +9,11 @@ import { Command } from 'commander';
 import type { CaptureHeader } from '../core/capture.js';
 import type { Surroundings } from '../core/contracts.js';
 import { ShoalError } from '../core/errors.js';
+import { formOf } from '../core/form.js';
 import { captureId } from '../core/id.js';
 import { canRead, readableBy } from '../core/pipeline.js';
 import type { ResultRecord } from '../core/settled.js';
-import { readableMediaTypes, whatIs } from '../core/sniff.js';
+import { whatIs } from '../core/sniff.js';
 import type { Parts } from '../parts.js';
 import type { CommandContext } from './command-context.js';
 import { Exit, exitCodes } from './exit.js';
@@ -52,10 +53,10 @@ async function infer(parts: Parts, file: string, options: InferOptions): Promise
   const unsupported = (reader: string) =>
     new ShoalError('CAPTURE_UNSUPPORTED', `${file} is ${whatIs(header.mediaType)} (${header.mediaType}, told by its content); ${reader}`);
   const plan = await planInference(parts, options, header).catch((error: unknown) => {
-    const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && !readableMediaTypes.has(header.mediaType);
+    const nothingReadsIt = error instanceof ShoalError && error.code === 'MODEL_MISSING' && formOf(header.mediaType) === null;
     if (!nothingReadsIt || options.task !== undefined || options.pipeline !== undefined) throw error;
     throw unsupported(
-      `Shoal looks into ${[...readableMediaTypes].join(', ')}, and identifies other files once a model for it is installed`,
+      `Shoal looks into images, sounds, series of numbers and texts, and identifies other files once a model for it is installed`,
     );
   });
   const { pipelines } = plan;

@@ -11,7 +11,7 @@ import type { Draft } from './draft.js';
 import { type PathSegment, printable } from './problem.js';
 import { stageName, taskOf } from './written-stage.js';
 
-const wordFor = { image: 'images', audio: 'audio', file: 'any file' } as const;
+const wordFor = { image: 'images', audio: 'audio', series: 'series', text: 'text', file: 'any file' } as const;
 
 type Fields = Readonly<Record<string, unknown>>;
 

@@ -6,8 +6,8 @@
  * exist only inside an engine.
  */
 
-/** What the first bytes say a capture is; `unknown` means that no supported signature was found. `table`: rows of fields, whatever holds them. */
-export type CaptureKind = 'image' | 'audio' | 'text' | 'table' | 'archive' | 'document' | 'unknown';
+/** What the first bytes say a capture is; `unknown` means that no supported signature was found. `table`: rows of fields, whatever holds them; `series`: a window that an input made. */
+export type CaptureKind = 'image' | 'audio' | 'series' | 'text' | 'table' | 'archive' | 'document' | 'unknown';
 
 export interface CaptureHeader {
   /** Unique for ever, `^[A-Za-z0-9_-]{1,64}$`; sorts by the time of the claim. */
@@ -20,6 +20,10 @@ export interface CaptureHeader {
   /** As sniffed from the content, never from the name; `application/octet-stream` when unknown. */
   readonly mediaType: string;
   readonly bytes: number;
+  /** Who of several it came from, where one input hears many: an MQTT topic. As `name` bounded and escaped. */
+  readonly source?: string;
+  /** It is no news: the broker kept it and gave it to us when we asked (MQTT retained). */
+  readonly retained?: true;
   /** RFC 3339 UTC with milliseconds: a label, which may be wrong where `clockSynced` is false. */
   readonly capturedAt: string;
   readonly clockSynced: boolean;

@@ -110,6 +110,15 @@ export const limits = {
   /** A recorder writes a handful; a file of nothing but chunk headers would be walked for ever. */
   wavChunksMax: 1024,
 
+  /** Channels of one series: three axes, or the registers of one machine; a table of more columns is to be narrowed. */
+  seriesChannelsMax: 64,
+  /** Samples of one series, of all channels: an hour of 3 x 200 Hz is 2 million; as float 32 MB. */
+  seriesValuesMax: 8_000_000,
+  /** The head of an encoded series: 64 names of 64 characters and a few numbers. */
+  seriesHeadBytesMax: 16 * 1024,
+  /** A text that is looked at as such: a long letter; more is a book. */
+  textBytesMax: 1024 * 1024,
+
   /** Folders of models looked at in one models directory; more is the wrong directory. */
   modelsMax: 512,
   /** A card is a page. */

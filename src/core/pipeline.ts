@@ -2,10 +2,10 @@
  * Pipelines and stages as the configuration resolved them: complete, named, frozen.
  */
 import type { ActiveHours } from './active-hours.js';
-import type { CaptureHeader, CaptureKind } from './capture.js';
+import type { CaptureHeader } from './capture.js';
 import type { EventRules } from './event.js';
+import { formInWords, formOf, mediaTypesOf, type Reads } from './form.js';
 import type { ChangeRules } from './saying.js';
-import { readableMediaTypes } from './sniff.js';
 import type { TrackRules } from './track.js';
 
 export interface StageSpec {
@@ -107,8 +107,8 @@ export interface PipelineSpec {
   readonly name: string;
   /** Names of inputs. */
   readonly from: readonly string[];
-  /** What its stages read: kinds of capture, once decoded, and `file`, which is any as it is. With `file` it takes every capture: a stage that can make nothing of one is skipped. */
-  readonly reads: readonly (CaptureKind | 'file')[];
+  /** What its stages read: forms, once decoded, and `file`, which is any as it is. With `file` it takes every capture: a stage that can make nothing of one is skipped. */
+  readonly reads: readonly Reads[];
   readonly stages: readonly StageSpec[];
   /** The wish, looked at between stages; null for none. */
   readonly budgetMs: number | null;
@@ -147,9 +147,10 @@ export interface TrackSpec extends TrackRules {
   readonly where?: string;
 }
 
-/** Whether a pipeline can look at a capture: what it needs decoded must be of a kind it reads and of a type that an engine decodes. */
-export function canRead({ reads }: Pick<PipelineSpec, 'reads'>, { kind, mediaType }: Pick<CaptureHeader, 'kind' | 'mediaType'>): boolean {
-  return reads.includes('file') || (reads.includes(kind) && readableMediaTypes.has(mediaType));
+/** Whether a pipeline can look at a capture: an engine must decode it to a form that it reads. */
+export function canRead({ reads }: Pick<PipelineSpec, 'reads'>, { mediaType }: Pick<CaptureHeader, 'mediaType'>): boolean {
+  const form = formOf(mediaType);
+  return reads.includes('file') || (form !== null && reads.includes(form));
 }
 
 /** Whether a stage may be in a pipeline whose first stage reads `first`: behind one that takes any file, each stage runs on what it can read. */
@@ -159,9 +160,8 @@ export function mayFollow<Reads extends string>(first: Reads, reads: Reads): boo
 
 /** The media types that pipelines reading these kinds take, for a person. */
 export function readableBy(pipelines: readonly Pick<PipelineSpec, 'reads'>[]): string {
-  const kinds = new Set<string>(pipelines.flatMap(({ reads }) => reads));
-  const types = [...readableMediaTypes].filter((type) => kinds.has(type.split('/', 1)[0] ?? ''));
-  return kinds.has('file') ? 'any file' : types.join(', ');
+  const reads = new Set(pipelines.flatMap((pipeline) => pipeline.reads));
+  return reads.has('file') ? formInWords.file : mediaTypesOf(reads).join(', ');
 }
 
 /** A pipeline as written in the configuration and validated; models and variants are still open. Keys as in the file. */

@@ -6,6 +6,8 @@
  * Signatures as in the formats' own specifications (PNG 3.1, JFIF 1.02, TIFF 6.0, RIFF, ISO 14496-12 `ftyp`, APPNOTE for ZIP).
  */
 import type { CaptureKind } from './capture.js';
+import { formOf, seriesMediaType } from './form.js';
+import { seriesMagic } from './series.js';
 import { textType } from './sniff-text.js';
 
 export interface Sniffed {
@@ -16,9 +18,6 @@ export interface Sniffed {
   /** For a person, with its article: "a PDF document". */
   readonly what: string;
 }
-
-/** The media types an engine decodes; everything else is named but not supported. */
-export const readableMediaTypes: ReadonlySet<string> = new Set(['image/jpeg', 'image/png', 'image/webp', 'image/tiff', 'audio/wav']);
 
 interface Signature {
   readonly kind: CaptureKind;
@@ -63,6 +62,7 @@ const signatures: readonly Signature[] = [
   mark('audio', 'audio/aiff', 'an AIFF sound', [0, 'FORM'], [8, 'AIF']),
   mark('unknown', 'video/x-matroska', 'a Matroska or WebM film', [0, '\x1a\x45\xdf\xa3']),
   mark('unknown', 'video/x-msvideo', 'an AVI film', [0, 'RIFF'], [8, 'AVI ']),
+  mark('series', seriesMediaType, 'a series of samples', [0, seriesMagic]),
   mark('table', 'application/vnd.apache.parquet', 'a Parquet table', [0, 'PAR1']),
   mark('table', 'application/vnd.apache.arrow.file', 'an Arrow table', [0, 'ARROW1\0\0']),
   mark('table', 'application/x-hdf5', 'an HDF5 file', [0, '\x89HDF\r\n\x1a\n']),
@@ -134,7 +134,7 @@ export function sniff(head: Uint8Array): Sniffed {
 }
 
 function answer(kind: CaptureKind, mediaType: string, what: string): Sniffed {
-  return { kind, mediaType, readable: readableMediaTypes.has(mediaType), what };
+  return { kind, mediaType, readable: formOf(mediaType) !== null, what };
 }
 
 function told(mediaType: string): Sniffed {

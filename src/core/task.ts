@@ -3,8 +3,10 @@
  */
 import type { z } from 'zod';
 import type { CardDraft, ForeignModel } from './card-draft.js';
+import type { Reads } from './form.js';
 import type { ModelFacts } from './model.js';
 import type { Observation } from './result.js';
+import type { Series } from './series.js';
 import type { Tensors } from './tensor.js';
 import type { PixelNormalisation, SampleScore } from './workbench.js';
 
@@ -58,6 +60,9 @@ export interface FilePort {
 export interface TaskInput<Options> {
   readonly image: ImagePort | null;
   readonly audio: AudioPort | null;
+  /** A window of a signal; shared by all stages, so do not write into it. */
+  readonly series: Series | null;
+  readonly text: string | null;
   /** There for a task that reads `file`. */
   readonly file: FilePort | null;
   /** With `each:` the observations of that stage, else null. The task answers with `of` set to the index. */
@@ -88,8 +93,8 @@ export interface Task<Options = unknown> {
   /** Verb-object. */
   readonly name: string;
   readonly summary: string;
-  /** A decoded image or recording, or the bytes of any file. */
-  readonly reads: 'image' | 'audio' | 'file';
+  /** A decoded image, recording, series or text, or the bytes of any file. */
+  readonly reads: Reads;
   /** Whether it works on the observations of an earlier stage. */
   readonly takesEach: boolean;
   /** What it makes of an observation beyond its box, for a person: `turns each face by its eyes`. A stage of it takes no `crop`, which would hide that. */

@@ -6,12 +6,15 @@
  */
 import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
-import { canRead } from '../core/pipeline.js';
+import { type Form, formOf, type Reads } from '../core/form.js';
 import type { StageTrace } from '../core/result.js';
 import type { OpenContent } from './content.js';
+import { nothingOpened, openForm } from './open-form.js';
 import { type Decoded, hundredths } from './stage.js';
 
 type Header = Pick<CaptureHeader, 'kind' | 'mediaType'>;
+
+const notOf: Readonly<Record<Form, string>> = { image: 'no image', audio: 'no sound', series: 'no series', text: 'no text' };
 
 export class Decoding {
   readonly #header: Header;
@@ -37,7 +40,7 @@ export class Decoding {
   }
 
   get raw(): Decoded {
-    return { image: null, audio: null, file: this.#content };
+    return { ...nothingOpened, file: this.#content };
   }
 
   /** Begins before anybody asks, once. */
@@ -54,11 +57,10 @@ export class Decoding {
   }
 
   /** Why a stage that reads such a thing has nothing to look at here; null where it has. */
-  unfit(reads: 'image' | 'audio' | 'file'): StageTrace['state'] | null {
+  unfit(reads: Reads): StageTrace['state'] | null {
     const { kind, mediaType } = this.#header;
-    if (reads === 'file' || canRead({ reads: [reads] }, this.#header)) return null;
-    if (kind === reads) return `skipped: no engine decodes ${mediaType}`;
-    return reads === 'image' ? 'skipped: the capture is no image' : 'skipped: the capture is no sound';
+    if (reads === 'file' || formOf(mediaType) === reads) return null;
+    return kind === reads ? `skipped: no engine decodes ${mediaType}` : `skipped: the capture is ${notOf[reads]}`;
   }
 
   async #await(ahead: Promise<Decoded>): Promise<Decoded> {
@@ -81,14 +83,10 @@ export class Decoding {
   }
 
   async #open(bytes: Uint8Array): Promise<Decoded> {
-    if (this.#header.kind === 'image') {
-      const { openImage } = await import('./image.js');
-      return { ...this.raw, image: await openImage(bytes) };
-    }
-    if (this.#header.kind === 'audio') {
-      const { openAudio } = await import('./audio.js');
-      return { ...this.raw, audio: openAudio(bytes) };
-    }
-    throw new ShoalError('CAPTURE_UNSUPPORTED', `the capture is ${this.#header.mediaType}; images and audio can be looked at`);
+    const { mediaType } = this.#header;
+    const form = formOf(mediaType);
+    if (form === null)
+      throw new ShoalError('CAPTURE_UNSUPPORTED', `the capture is ${mediaType}; images, audio, series and texts can be looked at`);
+    return { ...(await openForm(form, bytes, mediaType)), file: this.#content };
   }
 }

@@ -10,12 +10,10 @@ import { reasonOf } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { asVariant, type Model } from '../core/model.js';
 import type { Task } from '../core/task.js';
-import { openAudio } from './audio.js';
-import { bytesContent } from './content.js';
 import type { Measurement, MeasureRequest, VariantRuns } from './measure-protocol.js';
+import { openFor } from './open-form.js';
 import { selfTest } from './self-test.js';
 import { Session } from './session.js';
-import type { Decoded } from './stage.js';
 
 interface Opened {
   readonly runs: { -readonly [Key in keyof VariantRuns]: VariantRuns[Key] };
@@ -42,7 +40,7 @@ export class VariantMeasure {
   async open(): Promise<void> {
     const { model, variants, capture } = this.#request;
     this.#encoded = await readFile(capture);
-    await this.#decode();
+    await openFor(this.#task.reads, this.#encoded);
     await selfTest();
     this.#residentBytes = process.memoryUsage.rss();
     for (const name of variants) this.#opened.push(await this.#openVariant(model, name));
@@ -82,7 +80,7 @@ export class VariantMeasure {
   async #attempt({ runs, model, session }: Opened, measured: boolean): Promise<void> {
     if (session === null || runs.failure !== undefined) return;
     try {
-      const decoded = await this.#decode();
+      const decoded = await openFor(this.#task.reads, this.#encoded);
       const cpu = process.cpuUsage();
       const began = performance.now();
       const found = await this.#task.run({
@@ -102,15 +100,6 @@ export class VariantMeasure {
     } catch (error) {
       runs.failure = cut(reasonOf(error));
     }
-  }
-
-  async #decode(): Promise<Decoded> {
-    const { reads } = this.#task;
-    return {
-      image: reads === 'image' ? await (await import('./image.js')).openImage(this.#encoded) : null,
-      audio: reads === 'audio' ? openAudio(this.#encoded) : null,
-      file: bytesContent(this.#encoded),
-    };
   }
 }
 

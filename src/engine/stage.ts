@@ -6,9 +6,11 @@
  */
 import { type Calibration, calibrated } from '../core/calibration.js';
 import { ShoalError } from '../core/errors.js';
+import { formInWords } from '../core/form.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
+import type { Series } from '../core/series.js';
 import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/task.js';
 import { samplesAudio } from './audio.js';
 import { best } from './best.js';
@@ -20,6 +22,8 @@ import type { OpenModel, Sessions } from './sessions.js';
 export interface Decoded {
   readonly image: ImagePort | null;
   readonly audio: AudioPort | null;
+  readonly series: Series | null;
+  readonly text: string | null;
   readonly file: FilePort | null;
 }
 
@@ -86,7 +90,8 @@ function taskFor(stage: StageSpec, decoded: Decoded, tasks: ReadonlyMap<string, 
   const task = tasks.get(stage.task);
   if (task === undefined) throw new ShoalError('SHOAL_INTERNAL', `stage "${stage.as}": this build has no task ${stage.task}`);
   if (decoded[task.reads] === null) {
-    const kind = decoded.image !== null ? 'an image' : decoded.audio !== null ? 'audio' : 'neither image nor audio';
+    const form = (['image', 'audio', 'series', 'text'] as const).find((each) => decoded[each] !== null);
+    const kind = form === undefined ? 'nothing that is decoded' : formInWords[form];
     throw new ShoalError('CAPTURE_UNSUPPORTED', `stage "${stage.as}": ${stage.task} reads ${task.reads}, the capture is ${kind}`);
   }
   return task;

@@ -74,13 +74,24 @@ function body(input: PayloadInput, observations: Record<string, Observation[]>, 
     input: header.input,
     pipeline: input.pipeline.name,
     config_hash: input.configHash,
-    capture: { id: header.id, name: header.name, media_type: header.mediaType, bytes: header.bytes },
+    capture: captureBody(header),
     outcome: input.outcome,
     ...(input.reason === null ? {} : { reason: input.reason }),
     ...(input.holds === undefined ? {} : { holds: input.holds }),
     observations,
     ...(cut === 0 ? {} : { observations_cut: cut }),
     ...(input.pipeline.report.trace === 'none' ? {} : { trace: traceOf(input) }),
+  };
+}
+
+function captureBody({ id, name, mediaType, bytes, source, retained }: CaptureHeader): Record<string, unknown> {
+  return {
+    id,
+    name,
+    media_type: mediaType,
+    bytes,
+    ...(source === undefined ? {} : { source }),
+    ...(retained === undefined ? {} : { retained }),
   };
 }
 

@@ -21,13 +21,13 @@ export function route(header: CaptureHeader, all: readonly PipelineSpec[]): Rout
 }
 
 /** What it is, who was asked, and what could read it. */
-function whyUnrouted({ input, kind, mediaType }: CaptureHeader, listening: readonly PipelineSpec[], all: readonly PipelineSpec[]): string {
+function whyUnrouted({ input, mediaType }: CaptureHeader, listening: readonly PipelineSpec[], all: readonly PipelineSpec[]): string {
   const what = `this is ${whatIs(mediaType)} (${mediaType}, told by its content, not its name)`;
   const asked =
     listening.length === 0
       ? `no pipeline takes captures from the input "${input}"`
       : `the pipelines of "${input}" read ${readableBy(listening)}`;
-  const readers = all.filter((pipeline) => canRead(pipeline, { kind, mediaType })).map(({ name }) => name);
+  const readers = all.filter((pipeline) => canRead(pipeline, { mediaType })).map(({ name }) => name);
   const more = readers.length - limits.unroutedNamesMax;
   const named = readers.slice(0, limits.unroutedNamesMax).join(', ') + (more > 0 ? ` and ${more} more` : '');
   const advice =

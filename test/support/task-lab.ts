@@ -45,6 +45,8 @@ export async function runTask(
   const observations = await task.run({
     image,
     audio: null,
+    series: null,
+    text: null,
     file: null,
     each,
     model,

@@ -67,6 +67,8 @@ function look(model: ModelFacts, infer: (feeds: Tensors) => Promise<Tensors>) {
     const input: TaskInput<unknown> = {
       image: null,
       audio,
+      series: null,
+      text: null,
       file: null,
       each: null,
       model,

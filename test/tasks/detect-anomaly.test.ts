@@ -40,6 +40,8 @@ async function listen(samples: Float32Array, off: (run: number) => number, optio
   const input: TaskInput<Options> = {
     image: null,
     audio: samplesAudio(samples, 1000),
+    series: null,
+    text: null,
     file: null,
     each: null,
     model,

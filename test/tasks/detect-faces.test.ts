@@ -184,6 +184,8 @@ async function find(image: ImagePort | null, options: Record<string, unknown> = 
   const input: TaskInput<ReturnType<typeof detectFaces.options.parse>> = {
     image,
     audio: null,
+    series: null,
+    text: null,
     file: null,
     each: null,
     model: facts,

@@ -115,6 +115,8 @@ test('frames come with their context, the state goes from run to run, the last f
   const input: TaskInput<ReturnType<typeof detectSpeech.options.parse>> = {
     image: null,
     audio,
+    series: null,
+    text: null,
     file: null,
     each: null,
     model: facts,

@@ -64,6 +64,8 @@ test('no pixel is touched: the model gets the bytes of the resized image, in row
   const run = detectText.run({
     image,
     audio: null,
+    series: null,
+    text: null,
     file: null,
     each: null,
     model: asVariant(model, variant),

@@ -34,6 +34,8 @@ async function listen(answers: readonly (readonly [number, number])[], length: n
   const input: TaskInput<Options> = {
     image: null,
     audio: samplesAudio(new Float32Array(length).fill(0.1), 1000),
+    series: null,
+    text: null,
     file: null,
     each: null,
     model: facts,

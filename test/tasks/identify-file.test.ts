@@ -39,6 +39,8 @@ async function identify(file: FilePort | null, scores: number[] = [0, 0, 0, 1], 
   const input: TaskInput<Options> = {
     image: null,
     audio: null,
+    series: null,
+    text: null,
     file,
     each: null,
     model: facts,

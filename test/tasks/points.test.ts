@@ -48,6 +48,8 @@ async function run<Options>(
   const input: TaskInput<Options> = {
     image,
     audio: null,
+    series: null,
+    text: null,
     file: null,
     each: more.each ?? null,
     model,

@@ -39,6 +39,8 @@ async function listen(samples: Float32Array, scores: readonly number[][], option
   const input: TaskInput<Options> = {
     image: null,
     audio: samplesAudio(samples, 1000),
+    series: null,
+    text: null,
     file: null,
     each: null,
     model: facts,

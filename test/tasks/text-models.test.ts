@@ -236,7 +236,16 @@ test('captures that are no images and observations without a place are refused w
   const image = await openImage(page);
   t.throws(() => textLines([{ score: 1, label: 'speech' }], image), { code: 'CONFIG_INVALID', message: /observation 0/ });
   for (const task of tasks.filter((each) => each.name.endsWith('-text'))) {
-    const none = { image: null, audio: null, file: null, each: null, model: detector.model, options: task.options.parse({}) };
+    const none = {
+      image: null,
+      audio: null,
+      series: null,
+      text: null,
+      file: null,
+      each: null,
+      model: detector.model,
+      options: task.options.parse({}),
+    };
     const run = task.run({
       ...none,
       model: task.name === 'read-text' ? reader.model : detector.model,

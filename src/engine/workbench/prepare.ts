@@ -6,9 +6,10 @@
  */
 import { limits } from '../../core/limits.js';
 import type { Spread } from '../../core/workbench.js';
+import { openFor } from '../open-form.js';
 import type { Decoded } from '../stage.js';
 import { spread } from './cost.js';
-import { type Bench, decode, readSample, type Sample } from './sample.js';
+import { type Bench, readSample, type Sample } from './sample.js';
 
 /** Thrown at the task where a model would run. */
 class Prepared extends Error {}
@@ -21,7 +22,7 @@ export async function measurePrepare(benches: readonly Bench[], samples: readonl
     const [first] = benches;
     if (first === undefined) break;
     // One image in memory at a time.
-    const decoded = await decode(first.task, await readSample(sample));
+    const decoded = await openFor(first.task.reads, await readSample(sample));
     for (let round = -1; round < limits.prepareRounds; round++) {
       for (let k = 0; k < benches.length; k++) {
         const i = (round + 1 + k) % benches.length;

@@ -19,7 +19,8 @@ import { canRead } from '../../core/pipeline.js';
 import { sniff } from '../../core/sniff.js';
 import type { Task } from '../../core/task.js';
 import { readContent } from '../content.js';
-import { decode, type Sample } from './sample.js';
+import { openFor } from '../open-form.js';
+import type { Sample } from './sample.js';
 import { observationsOf, transcriptOf, truthOf } from './sidecar.js';
 
 export interface SampleFolder {
@@ -122,7 +123,7 @@ async function readSample(root: string, name: string, sidecars: ReadonlySet<stri
   if (!canRead({ reads: [task.reads] }, sniffed)) {
     throw new ShoalError('CAPTURE_UNSUPPORTED', `${sniffed.what}; ${task.name} needs ${task.reads} samples`);
   }
-  const { audio } = await decode(task, encoded);
+  const { audio } = await openFor(task.reads, encoded);
   if (audio !== null && audio.durationS > limits.sampleSecondsMax) {
     throw new ShoalError('CAPTURE_TOO_LARGE', `${audio.durationS.toFixed(0)} s long, at most ${limits.sampleSecondsMax} s: cut it`);
   }

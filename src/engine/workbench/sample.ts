@@ -10,10 +10,8 @@ import type { ModelFacts } from '../../core/model.js';
 import type { Observation } from '../../core/result.js';
 import type { Task } from '../../core/task.js';
 import type { Tensors } from '../../core/tensor.js';
-import { openAudio } from '../audio.js';
-import { bytesContent, readContent } from '../content.js';
-import { openImage } from '../image.js';
-import type { Decoded } from '../stage.js';
+import { readContent } from '../content.js';
+import { openFor } from '../open-form.js';
 
 export interface Sample {
   /** For a person: the file's name. */
@@ -35,15 +33,6 @@ export interface Bench {
   readonly model: ModelFacts;
 }
 
-/** Decodes an encoded capture as an engine does for the task. Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-export async function decode({ reads }: Pick<Task, 'reads'>, encoded: Uint8Array): Promise<Decoded> {
-  return {
-    image: reads === 'image' ? await openImage(encoded) : null,
-    audio: reads === 'audio' ? openAudio(encoded) : null,
-    file: bytesContent(encoded),
-  };
-}
-
 /** The encoded capture. Throws CAPTURE_CHANGED when it is no longer the file that was looked at. */
 export async function readSample(sample: Sample): Promise<Uint8Array> {
   const encoded = await readContent({ path: sample.path }, sample);
@@ -55,7 +44,7 @@ export async function readSample(sample: Sample): Promise<Uint8Array> {
 export async function runSample(bench: Bench, sample: Sample, infer: (feeds: Tensors) => Promise<Tensors>): Promise<Observation[]> {
   try {
     return await bench.task.run({
-      ...(await decode(bench.task, await readSample(sample))),
+      ...(await openFor(bench.task.reads, await readSample(sample))),
       each: sample.each,
       model: bench.model,
       options: bench.task.options.parse({}),

@@ -1,0 +1,37 @@
+/**
+ * Encoded bytes as a task reads them.
+ *
+ * Guarantees: the one place where a form is decoded; the decoders of a form are loaded when the first capture of it comes, so an engine that
+ * only sees sensors never holds the picture library.
+ */
+import type { Form, Reads } from '../core/form.js';
+import { limits } from '../core/limits.js';
+import { sniff } from '../core/sniff.js';
+import { bytesContent } from './content.js';
+import { openSeries } from './series.js';
+import type { Decoded } from './stage.js';
+import { openText } from './text.js';
+
+type Opened = Pick<Decoded, Form>;
+
+export const nothingOpened: Opened = { image: null, audio: null, series: null, text: null };
+
+/** Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
+export async function openForm(form: Form, bytes: Uint8Array, mediaType: string): Promise<Opened> {
+  switch (form) {
+    case 'image':
+      return { ...nothingOpened, image: await (await import('./image.js')).openImage(bytes) };
+    case 'audio':
+      return { ...nothingOpened, audio: (await import('./audio.js')).openAudio(bytes) };
+    case 'series':
+      return { ...nothingOpened, series: openSeries(bytes, mediaType) };
+    case 'text':
+      return { ...nothingOpened, text: openText(bytes) };
+  }
+}
+
+/** A capture that nobody has looked at yet, for a task that reads such a thing. Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
+export async function openFor(reads: Reads, bytes: Uint8Array): Promise<Decoded> {
+  const opened = reads === 'file' ? nothingOpened : await openForm(reads, bytes, sniff(bytes.subarray(0, limits.sniffBytes)).mediaType);
+  return { ...opened, file: bytesContent(bytes) };
+}
