@@ -85,11 +85,11 @@ export const limits = {
   hangMsMin: 30_000,
   /** JavaScript heap of an engine; pixels, samples and tensors live outside it. */
   engineHeapMegabytes: 256,
-  /** Lines of an engine's stderr kept for the reason of its death, and how long one may be: a native abort says it in three. */
-  engineStderrLines: 12,
-  engineStderrLineChars: 300,
-  /** Lines of stderr logged per engine process: a library that complains on every run must not fill the disk. */
-  engineStderrLogged: 200,
+  /** Lines of a child's stderr kept for the reason of its death, and how long one may be: a native abort says it in three. */
+  childStderrLines: 12,
+  childStderrLineChars: 300,
+  /** Lines of stderr logged per process: a library that complains on every run must not fill the disk. */
+  childStderrLogged: 200,
   /** How often the pool looks at its engines' memory; the kernel is asked, not the engine. */
   engineWatchMs: 1000,
   /** Bytes of a file a task asks for at once: what tells its type stands at its ends. */
@@ -109,6 +109,18 @@ export const limits = {
   audioRateHzMax: 192_000,
   /** A recorder writes a handful; a file of nothing but chunk headers would be walked for ever. */
   wavChunksMax: 1024,
+
+  /** A child of an input that ends is started again after this, then later and later. */
+  childRestartFirstMs: 500,
+  childRestartMaxMs: 30_000,
+  /** A child that ran for so long was well: the next restart is quick again. */
+  childWellMs: 10_000,
+  /** How long a child may take to end when asked, before it is killed. */
+  childEndMs: 2000,
+  /** Captures of one live input that may be on their way into the corridor at once; what comes on top is skipped and counted. */
+  liveOffersMax: 64,
+  /** How often a live input looks whether its source still speaks. */
+  liveLookMs: 1000,
 
   /** Channels of one series: three axes, or the registers of one machine; a table of more columns is to be narrowed. */
   seriesChannelsMax: 64,

@@ -8,13 +8,15 @@
  *
  *   starting --ready--> ready --retire--> (drains) --stop--> gone
  */
+
 import type { ChildProcess } from 'node:child_process';
 import type { Log } from '../core/contracts.js';
 import { EngineLoss, reasonOf, ShoalError } from '../core/errors.js';
 import type { EngineAnswer, EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
+import { StderrTail } from '../core/stderr-tail.js';
 import { type EngineConfig, type FromEngine, readReply, type ToEngine } from './protocol.js';
-import { StderrTail, spawnEngine } from './spawn.js';
+import { spawnEngine } from './spawn.js';
 
 /** `start` is a death before ready; `stop` was asked for. */
 export type Cause = 'crash' | 'hang' | 'protocol' | 'memory' | 'start' | 'stop';

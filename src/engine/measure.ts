@@ -3,13 +3,15 @@
  *
  * Guarantees: whatever the native code does (abort, SIGILL, hang), the caller lives and gets a reason; no process outlives the call.
  */
+
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import { StderrTail } from '../core/stderr-tail.js';
 import { type FromMeasure, fromMeasure, type Measurement, type MeasureRequest, type ToMeasure } from './measure-protocol.js';
-import { StderrTail, spawnEngine } from './spawn.js';
+import { spawnEngine } from './spawn.js';
 
 const entry = fileURLToPath(new URL('./measure-main.js', import.meta.url));
 

@@ -5,9 +5,10 @@
  * the closed channel still ends an engine that gives its thread back); it sees PATH, HOME and LANG of the core's
  * environment and nothing else; when memory runs out it goes before the core does.
  */
-import { type ChildProcess, execFile, fork } from 'node:child_process';
+import { type ChildProcess, fork } from 'node:child_process';
 import { writeFile } from 'node:fs/promises';
 import { setPriority } from 'node:os';
+import { bindFlags, canBind } from '../core/bound-child.js';
 import type { Log } from '../core/contracts.js';
 import { limits } from '../core/limits.js';
 
@@ -17,16 +18,7 @@ const niceness = 10;
 /** Higher than the core's, which systemd leaves at 0 or lower. */
 const oomScore = '500';
 
-let setpriv: Promise<boolean> | undefined;
 let warned = false;
-
-/** Whether setpriv knows --pdeathsig (util-linux 2.33 or later does, busybox does not); asked once. */
-function hasSetpriv(): Promise<boolean> {
-  setpriv ??= new Promise((resolve) => {
-    execFile('setpriv', ['--help'], { timeout: 10_000 }, (error, stdout) => resolve(error === null && stdout.includes('--pdeathsig')));
-  });
-  return setpriv;
-}
 
 /** One that was started ahead, with the module it runs. */
 let ahead: { readonly entry: string; readonly child: Promise<ChildProcess> } | undefined;
@@ -46,7 +38,7 @@ export function spawnAhead(entry: string): void {
  * a heap size among them counts instead of an engine's.
  */
 export async function spawnEngine(entry: string, log: Log, node: readonly string[] = []): Promise<ChildProcess> {
-  if (!warned && !(await hasSetpriv())) {
+  if (!warned && !(await canBind())) {
     warned = true;
     log.warn({}, 'setpriv (util-linux) is missing or too old: an engine that hangs outlives a killed daemon; install util-linux');
   }
@@ -61,10 +53,10 @@ export async function spawnEngine(entry: string, log: Log, node: readonly string
 
 async function forkEngine(entry: string, node: readonly string[] = []): Promise<ChildProcess> {
   const flags = [`--max-old-space-size=${limits.engineHeapMegabytes}`, '--max-semi-space-size=4', ...node];
-  const bound = await hasSetpriv();
+  const bound = await canBind();
   const child = fork(entry, [], {
     execPath: bound ? 'setpriv' : process.execPath,
-    execArgv: bound ? ['--pdeathsig', 'KILL', '--', process.execPath, ...flags] : flags,
+    execArgv: bound ? [...bindFlags, '--', process.execPath, ...flags] : flags,
     env: environment(),
     serialization: 'advanced',
     stdio: ['ignore', 'ignore', 'pipe', 'ipc'],
@@ -94,37 +86,4 @@ function environment(): NodeJS.ProcessEnv {
     MALLOC_ARENA_MAX: '2',
     UV_THREADPOOL_SIZE: '2',
   };
-}
-
-/** What an engine last said on stderr, for the log (debug, bounded per process) and for the reason of its death. */
-export class StderrTail {
-  readonly #log: Log;
-  readonly #lines: string[] = [];
-  #rest = '';
-  #seen = 0;
-
-  constructor(log: Log) {
-    this.#log = log;
-  }
-
-  push(chunk: string): void {
-    const pieces = (this.#rest + chunk).split('\n');
-    this.#rest = (pieces.pop() ?? '').slice(0, limits.engineStderrLineChars);
-    for (const piece of pieces) this.#line(piece.slice(0, limits.engineStderrLineChars));
-  }
-
-  /** The last lines as one, or the empty string. */
-  text(): string {
-    return [...this.#lines, this.#rest]
-      .map((line) => line.trim())
-      .filter((line) => line !== '')
-      .join(' | ');
-  }
-
-  #line(line: string): void {
-    this.#seen++;
-    if (this.#seen <= limits.engineStderrLogged) this.#log.debug({ line }, 'engine stderr');
-    this.#lines.push(line);
-    if (this.#lines.length > limits.engineStderrLines) this.#lines.shift();
-  }
 }

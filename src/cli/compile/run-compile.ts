@@ -4,12 +4,14 @@
  * Guarantees: the process is gone when the promise settles, however it settles, and dies with the command when that is killed
  * (`setpriv --pdeathsig`); it runs at nice 10; it is killed after `limits.compileMs`.
  */
+
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import type { Log } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
-import { StderrTail, spawnEngine } from '../../engine/spawn.js';
+import { StderrTail } from '../../core/stderr-tail.js';
+import { spawnEngine } from '../../engine/spawn.js';
 import { type CompileOutcome, type CompileReply, type CompileRequest, readReply } from './compile-protocol.js';
 
 export type Progress = Omit<Extract<CompileReply, { type: 'progress' }>, 'type'>;

@@ -3,10 +3,12 @@
  *
  * Guarantees: the process is gone when the promise settles, however it settles; it dies with this one; it is killed after `timeoutMs`.
  */
+
 import { once } from 'node:events';
 import type { Log } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
-import { StderrTail, spawnEngine } from '../spawn.js';
+import { StderrTail } from '../../core/stderr-tail.js';
+import { spawnEngine } from '../spawn.js';
 
 /** How far the process is. */
 export interface Progress {

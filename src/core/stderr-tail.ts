@@ -1,0 +1,37 @@
+/**
+ * What a child last said on stderr, for the log (debug, bounded per process) and for the reason of its death.
+ */
+import type { Log } from './contracts.js';
+import { limits } from './limits.js';
+
+export class StderrTail {
+  readonly #log: Log;
+  readonly #lines: string[] = [];
+  #rest = '';
+  #seen = 0;
+
+  constructor(log: Log) {
+    this.#log = log;
+  }
+
+  push(chunk: string): void {
+    const pieces = (this.#rest + chunk).split('\n');
+    this.#rest = (pieces.pop() ?? '').slice(0, limits.childStderrLineChars);
+    for (const piece of pieces) this.#line(piece.slice(0, limits.childStderrLineChars));
+  }
+
+  /** The last lines as one, or the empty string. */
+  text(): string {
+    return [...this.#lines, this.#rest]
+      .map((line) => line.trim())
+      .filter((line) => line !== '')
+      .join(' | ');
+  }
+
+  #line(line: string): void {
+    this.#seen++;
+    if (this.#seen <= limits.childStderrLogged) this.#log.debug({ line }, 'stderr of a child');
+    this.#lines.push(line);
+    if (this.#lines.length > limits.childStderrLines) this.#lines.shift();
+  }
+}

@@ -1,0 +1,176 @@
+/**
+ * A command that an input lives on: run for as long as the input runs, started again whenever it ends.
+ *
+ * Guarantees: it dies with the daemon, however the daemon dies (core/bound-child.ts), and on `stop` with its whole process group: asked by SIGTERM,
+ * killed after `limits.childEndMs`; restarts back off with jitter from `limits.childRestartFirstMs` to `limits.childRestartMaxMs`, and are quick
+ * again after it was well for `limits.childWellMs`; it sees PATH, HOME and LANG of the daemon's environment and what the plan gives, nothing else.
+ * What it says on stderr is the reason of its end, in the plan's words where it knows them. Deliberately does not look at what it puts out.
+ */
+import { type ChildProcess, spawn } from 'node:child_process';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { Backoff } from '../../core/backoff.js';
+import { boundCommand } from '../../core/bound-child.js';
+import type { Clock, Log } from '../../core/contracts.js';
+import { reasonOf } from '../../core/errors.js';
+import { limits } from '../../core/limits.js';
+import { StderrTail } from '../../core/stderr-tail.js';
+
+export interface ChildPlan {
+  readonly command: string;
+  readonly args: readonly string[];
+  readonly env?: Readonly<Record<string, string>>;
+  /** Written to its stdin, which then ends: the way of a secret, which an argument would show to everybody. Without it there is no stdin. */
+  readonly stdin?: string;
+  /** Further flags of setpriv, where the system has it. */
+  readonly setpriv?: readonly string[];
+  readonly cwd?: string;
+}
+
+export interface ChildOptions {
+  /** Asked anew before each start; what it rejects with counts as an end. */
+  plan(): ChildPlan | Promise<ChildPlan>;
+  /** Owns the bytes. Not called after `stop`. */
+  onOutput(bytes: Buffer): void;
+  onStart?(): void;
+  /** It ended by itself, could not be started, or was restarted: why, for a person. */
+  onEnd(reason: string): void;
+  /** Turns its last words into what an operator can do about it; null where they are not known. */
+  explain?(lastWords: string): string | null;
+}
+
+export class Child {
+  readonly #options: ChildOptions;
+  readonly #clock: Clock;
+  readonly #log: Log;
+  readonly #backoff = new Backoff({ firstMs: limits.childRestartFirstMs, maxMs: limits.childRestartMaxMs });
+  #running: ChildProcess | null = null;
+  #loop: Promise<void> | null = null;
+  readonly #stopping = new AbortController();
+  #why: string | null = null;
+
+  constructor(options: ChildOptions, { clock, log }: { readonly clock: Clock; readonly log: Log }) {
+    this.#options = options;
+    this.#clock = clock;
+    this.#log = log;
+  }
+
+  get pid(): number | null {
+    return this.#running?.pid ?? null;
+  }
+
+  start(): void {
+    if (this.#loop !== null || this.#stopping.signal.aborted) return;
+    this.#loop = this.#run();
+  }
+
+  /** Resolves when it has ended. */
+  async stop(): Promise<void> {
+    this.#stopping.abort();
+    this.#end();
+    await this.#loop;
+  }
+
+  /** Ends the one that runs, which is then started again. */
+  restart(reason: string): void {
+    this.#why = reason;
+    this.#end();
+  }
+
+  /** Holds its output back, and through the full pipe the child itself. */
+  pause(): void {
+    this.#running?.stdout?.pause();
+  }
+
+  resume(): void {
+    this.#running?.stdout?.resume();
+  }
+
+  async #run(): Promise<void> {
+    const { signal } = this.#stopping;
+    while (!signal.aborted) {
+      const startedMs = this.#clock.monoMs();
+      const reason = await this.#once();
+      if (signal.aborted) return;
+      if (this.#clock.monoMs() - startedMs >= limits.childWellMs) this.#backoff.reset();
+      this.#options.onEnd(reason);
+      await sleep(this.#backoff.next(), undefined, { signal }).catch(() => {});
+    }
+  }
+
+  /** From start to end; answers why it ended. */
+  async #once(): Promise<string> {
+    this.#why = null;
+    try {
+      const plan = await this.#options.plan();
+      const [command, args] = await boundCommand(plan.command, plan.args, plan.setpriv ?? []);
+      if (this.#stopping.signal.aborted) return 'stopped';
+      return await this.#live(plan, command, args);
+    } catch (error) {
+      return reasonOf(error);
+    }
+  }
+
+  #live(plan: ChildPlan, command: string, args: readonly string[]): Promise<string> {
+    const child = spawn(command, args, {
+      detached: true,
+      stdio: [plan.stdin === undefined ? 'ignore' : 'pipe', 'pipe', 'pipe'],
+      env: { ...inherited(), ...plan.env },
+      ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }),
+    });
+    this.#running = child;
+    const tail = new StderrTail(this.#log);
+    child.stderr?.setEncoding('utf8').on('data', (text: string) => tail.push(text));
+    child.stdout?.on('data', (bytes: Buffer) => {
+      if (!this.#stopping.signal.aborted) this.#options.onOutput(bytes);
+    });
+    // It may be gone before it has read what it was told.
+    child.stdin?.on('error', () => {});
+    child.stdin?.end(plan.stdin);
+    return new Promise((resolve) => {
+      child.once('spawn', () => this.#options.onStart?.());
+      child.once('error', (error: NodeJS.ErrnoException) => {
+        this.#running = null;
+        resolve(error.code === 'ENOENT' ? `there is no command ${plan.command} here` : reasonOf(error));
+      });
+      child.once('close', (code, signal) => {
+        this.#running = null;
+        // A grandchild that outlived it would hold the device.
+        killGroup(child, 'SIGKILL');
+        resolve(this.#why ?? this.#reason(plan.command, code, signal, tail.text()));
+      });
+    });
+  }
+
+  #reason(command: string, code: number | null, signal: string | null, lastWords: string): string {
+    const known = lastWords === '' ? null : (this.#options.explain?.(lastWords) ?? null);
+    if (known !== null) return known;
+    // What setpriv says of a command that it cannot become.
+    if (code === 127 && /^setpriv: /.test(lastWords)) return `there is no command ${command} here`;
+    const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
+    return `${command} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
+  }
+
+  #end(): void {
+    const child = this.#running;
+    if (child === null) return;
+    killGroup(child, 'SIGTERM');
+    const timer = setTimeout(() => killGroup(child, 'SIGKILL'), limits.childEndMs);
+    child.once('close', () => clearTimeout(timer));
+    // A paused pipe would never close.
+    child.stdout?.resume();
+  }
+}
+
+function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
+  if (pid === undefined) return;
+  try {
+    process.kill(-pid, signal);
+  } catch {
+    // Gone already.
+  }
+}
+
+function inherited(): NodeJS.ProcessEnv {
+  const passed = ['PATH', 'HOME', 'LANG'].flatMap((key) => (process.env[key] === undefined ? [] : [[key, process.env[key]]]));
+  return Object.fromEntries(passed);
+}

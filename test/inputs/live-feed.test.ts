@@ -1,0 +1,69 @@
+/**
+ * The corridor's end of a live input, with the real clock.
+ */
+import { test } from 'tap';
+import { limits } from '../../src/core/limits.js';
+import { LiveFeed } from '../../src/inputs/live/feed.js';
+import { liveContext, TakingCorridor } from '../contracts/live-input-contract.js';
+import { testSurroundings } from '../support/surroundings.js';
+import { until } from '../support/until.js';
+
+const line = (text: string) => ({ name: text, bytes: Buffer.from(`${text}\n`) });
+
+test('a header says when and by whose clock', async (t) => {
+  const corridor = new TakingCorridor();
+  const feed = new LiveFeed('x', { piece: 'line', silentMs: null }, liveContext(`${t.testdir({})}/ledger`, testSurroundings()));
+  feed.start(corridor.offer);
+  feed.push({ ...line('hello there'), source: 'a/b', retained: true, deviceMs: Date.UTC(2020, 0, 1) });
+  feed.push(line('again and again'));
+  feed.stop();
+  const [first, second] = corridor.taken.map(({ capture }) => capture.header);
+  t.match(first, { name: 'hello there', kind: 'text', mediaType: 'text/plain', source: 'a/b', retained: true, bytes: 12 });
+  t.equal(first?.capturedAt, '2020-01-01T00:00:00.000Z');
+  t.notOk(second !== undefined && ('source' in second || 'retained' in second));
+  t.ok(Math.abs(Date.parse(second?.capturedAt ?? '') - Date.now()) < 5000);
+});
+
+test('what is offered and not accepted is bounded, the rest is counted, and room is told', async (t) => {
+  const around = testSurroundings();
+  const feed = new LiveFeed('x', { piece: 'line', silentMs: null }, liveContext(`${t.testdir({})}/ledger`, around));
+  const held: (() => void)[] = [];
+  feed.start(() => new Promise((resolve) => held.push(resolve)));
+  const returned: string[] = [];
+  for (let i = 0; i < limits.liveOffersMax + 5; i++) feed.push({ ...line(`number ${i}`), onSettled: ({ kind }) => returned.push(kind) });
+  t.equal(held.length, limits.liveOffersMax);
+  t.equal(around.value('shoal_input_skipped_total', { input: 'x', reason: 'busy' }), 5);
+  t.same(returned, ['returned', 'returned', 'returned', 'returned', 'returned']);
+  const waiting = feed.untilRoom();
+  held[0]?.();
+  await waiting;
+  t.ok(feed.push(line('one more')));
+  const forever = feed.untilRoom();
+  feed.stop();
+  await forever;
+  t.notOk(feed.push(line('late')), 'a stopped feed takes nothing');
+});
+
+test('silence is trouble, said once, and ends with the next word', async (t) => {
+  const around = testSurroundings();
+  const feed = new LiveFeed('x', { piece: 'frame', silentMs: 60 }, liveContext(`${t.testdir({})}/ledger`, around));
+  const health = () => around.states.get('input:x');
+  feed.start(new TakingCorridor().offer);
+  t.equal(health()?.state, 'starting');
+  feed.heard();
+  t.equal(health()?.state, 'ok');
+  await until('it is told', () => health()?.state === 'down');
+  t.match(health()?.reason, /^no frame for/);
+  feed.trouble('the cable is out');
+  feed.trouble('the cable is out');
+  t.equal(health()?.reason, 'the cable is out');
+  await new Promise((resolve) => setTimeout(resolve, 150));
+  t.equal(health()?.reason, 'the cable is out', 'silence does not hide why');
+  feed.heard();
+  t.equal(health()?.state, 'ok');
+  feed.stop();
+  t.same(
+    around.lines.map(({ level }) => level),
+    ['warn', 'warn', 'info'],
+  );
+});
