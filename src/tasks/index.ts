@@ -15,6 +15,7 @@ import { estimateHeadPose } from './estimate-head-pose.js';
 import { estimatePose } from './estimate-pose.js';
 import { identifyFile } from './identify-file.js';
 import { landmarkFace } from './landmark-face.js';
+import { measureSeries } from './measure-series.js';
 import { readText } from './read-text.js';
 import { spotKeyword } from './spot-keyword.js';
 
@@ -34,6 +35,7 @@ export const tasks: readonly Task[] = [
   estimatePose,
   identifyFile,
   landmarkFace,
+  measureSeries,
   readText,
   spotKeyword,
 ];
