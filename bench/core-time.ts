@@ -101,5 +101,12 @@ function headerOf(seq: number): CaptureHeader {
 }
 
 function answering(answer: EngineAnswer): Engines {
-  return { start: async () => {}, stop: async () => {}, free: () => true, watch: () => () => {}, run: async () => answer };
+  return {
+    start: async () => {},
+    stop: async () => {},
+    free: () => true,
+    watch: () => () => {},
+    run: async () => answer,
+    runBatch: async (jobs) => jobs.map(() => answer),
+  };
 }

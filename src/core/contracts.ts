@@ -276,4 +276,6 @@ export interface Engines {
   watch(onFree: () => void): () => void;
   /** Rejects with an EngineLoss when the engine died under the job, with another ShoalError when the job could not be run at all. */
   run(job: EngineJob): Promise<EngineAnswer>;
+  /** Small ones, run one after the other by one engine for one crossing each way; an answer a job, in their order. Rejects as `run`, for all. */
+  runBatch(jobs: readonly EngineJob[]): Promise<readonly EngineAnswer[]>;
 }

@@ -71,6 +71,12 @@ export const limits = {
   tileRunsMax: 128,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
   jobsPerEngine: 2,
+  /** Silent results of a live input that are kept, a second and pipeline: enough to say at any moment why nothing was told. */
+  silentKeptHz: 10,
+  /** Jobs of one batch, the bytes of one of them, and how long all together may take by what they usually cost: what is more urgent waits for so long. */
+  batchJobsMax: 64,
+  batchCaptureBytesMax: 64 * 1024,
+  batchMs: 20,
   /** Encoded bytes of a capture that is decoded while another runs: a photo of 8 megapixels, 24 MB decoded. */
   decodeAheadBytesMax: 1024 * 1024,
   enginesMax: 16,

@@ -1,9 +1,9 @@
 /**
  * One engine process, seen from the core: from fork to death.
  *
- * Guarantees: every job given to `run` settles exactly once; a process that babbles, hangs beyond a job's `hangMs` or is
+ * Guarantees: every run settles exactly once; a process that babbles, hangs beyond a job's `hangMs` or is
  * not ready in time is killed with SIGKILL, never asked; replies that were in the channel when it died still count.
- * Never holds more than `limits.jobsPerEngine` jobs, nor any while the channel is congested. Deliberately does not
+ * Never holds more than `limits.jobsPerEngine` runs, of one job or a batch of small ones, nor any while the channel is congested. Deliberately does not
  * restart anything: that is the pool's.
  *
  *   starting --ready--> ready --retire--> (drains) --stop--> gone
@@ -31,7 +31,8 @@ export interface Gone {
 
 export interface HostEvents {
   ready(reply: Extract<FromEngine, { type: 'ready' }>): void;
-  answered(answer: EngineAnswer, rssBytes: number): void;
+  /** Of one run, or a part of one. */
+  answered(answers: readonly EngineAnswer[], rssBytes: number): void;
   /** There may be room for a job. */
   free(): void;
   gone(gone: Gone): void;
@@ -45,10 +46,12 @@ export interface HostOptions {
   readonly readyMs?: number;
 }
 
+/** A run, and what of it is answered. */
 interface Held {
   readonly seq: number;
-  readonly job: EngineJob;
-  resolve(answer: EngineAnswer): void;
+  readonly jobs: readonly EngineJob[];
+  readonly answers: EngineAnswer[];
+  resolve(answers: readonly EngineAnswer[]): void;
   reject(error: ShoalError): void;
 }
 
@@ -57,7 +60,7 @@ export class EngineHost {
   readonly #events: HostEvents;
   readonly #stderr: StderrTail;
   /** In the order given; the first one runs. */
-  readonly #jobs: Held[] = [];
+  readonly #runs: Held[] = [];
   #child: ChildProcess | null = null;
   #state: 'new' | 'starting' | 'ready' | 'gone' = 'new';
   #retired = false;
@@ -84,7 +87,7 @@ export class EngineHost {
   }
 
   get jobs(): number {
-    return this.#jobs.length;
+    return this.#runs.length;
   }
 
   /** Resolves when the process is gone. */
@@ -95,7 +98,7 @@ export class EngineHost {
   /** Whether `run` would take a job now. */
   accepts(solo: boolean): boolean {
     if (this.#state !== 'ready' || this.#retired || this.#stopping || this.#congested || this.#verdict !== null) return false;
-    return this.#jobs.length < (solo ? 1 : limits.jobsPerEngine) && !this.#jobs.some((held) => held.job.solo);
+    return this.#runs.length < (solo ? 1 : limits.jobsPerEngine) && !this.#runs.some(({ jobs }) => jobs.some((job) => job.solo));
   }
 
   start(): void {
@@ -111,14 +114,22 @@ export class EngineHost {
     );
   }
 
-  /** Rejects with an EngineLoss, or with ENGINE_UNAVAILABLE when it was stopped or does not accept. */
-  run(job: EngineJob): Promise<EngineAnswer> {
-    if (!this.accepts(job.solo)) return Promise.reject(new ShoalError('ENGINE_UNAVAILABLE', 'this engine takes no job now'));
+  /** Of a single job. Rejects as `runBatch`. */
+  async run(job: EngineJob): Promise<EngineAnswer> {
+    const [answer] = await this.runBatch([job]);
+    if (answer === undefined) throw new ShoalError('SHOAL_INTERNAL', 'a run of one job had no answer');
+    return answer;
+  }
+
+  /** An answer a job, in their order. Rejects with an EngineLoss, or with ENGINE_UNAVAILABLE when it was stopped or does not accept. */
+  runBatch(jobs: readonly EngineJob[]): Promise<readonly EngineAnswer[]> {
+    if (!this.accepts(jobs.some(({ solo }) => solo)))
+      return Promise.reject(new ShoalError('ENGINE_UNAVAILABLE', 'this engine takes no job now'));
     return new Promise((resolve, reject) => {
       const seq = this.#seq++;
-      this.#jobs.push({ seq, job, resolve, reject });
-      if (this.#jobs.length === 1) this.#startClock();
-      this.#send({ type: 'run', seq, job });
+      this.#runs.push({ seq, jobs, answers: [], resolve, reject });
+      if (this.#runs.length === 1) this.#startClock();
+      this.#send({ type: 'run', seq, jobs });
     });
   }
 
@@ -214,20 +225,23 @@ export class EngineHost {
 
   #answer(reply: Extract<FromEngine, { type: 'answer' }>): void {
     const held = this.#head(reply.seq, 'answered');
-    const { pipelines } = reply.answer;
-    const same = held.job.pipelines.length === pipelines.length;
-    if (!same || held.job.pipelines.some((name, index) => pipelines[index]?.pipeline !== name)) {
-      throw new ShoalError('ENGINE_PROTOCOL', 'its answer is not about the pipelines of the job');
+    const { answers, rssBytes } = reply;
+    for (const answer of answers) {
+      if (!isAbout(answer, held.jobs[held.answers.length])) {
+        throw new ShoalError('ENGINE_PROTOCOL', 'its answer is not about the pipelines of the job');
+      }
+      held.answers.push(answer);
     }
-    this.#jobs.shift();
+    const complete = held.answers.length === held.jobs.length;
+    if (complete) this.#runs.shift();
     this.#startClock();
-    held.resolve(reply.answer);
-    this.#events.answered(reply.answer, reply.rssBytes);
-    this.#events.free();
+    if (complete) held.resolve(held.answers);
+    this.#events.answered(answers, rssBytes);
+    if (complete) this.#events.free();
   }
 
   #head(seq: number, verb: string): Held {
-    const head = this.#jobs[0];
+    const head = this.#runs[0];
     if (head?.seq === seq) return head;
     throw new ShoalError('ENGINE_PROTOCOL', `it ${verb} job ${seq}, which is not the one it has to run`);
   }
@@ -235,15 +249,17 @@ export class EngineHost {
   /** The hang clock of the first job: from its turn, and again from the moment the engine says that it started. */
   #startClock(): void {
     clearTimeout(this.#clock);
-    const head = this.#jobs[0];
-    if (head === undefined) return;
+    const head = this.#runs[0];
+    const job = head?.jobs[head.answers.length];
+    if (head === undefined || job === undefined) return;
+    const hangMs = Math.max(...head.jobs.map((each) => each.hangMs));
     const fire = (): void => {
       // If it was this process that stood still, the answer is in the channel: read before judging.
       this.#clock = setTimeout(() => {
-        if (this.#jobs[0] === head) this.kill('hang', `"${head.job.header.name}" ran longer than hang_ms (${head.job.hangMs})`);
+        if (this.#runs[0] === head) this.kill('hang', `"${job.header.name}" ran longer than hang_ms (${hangMs})`);
       }, 10);
     };
-    this.#clock = setTimeout(fire, head.job.hangMs);
+    this.#clock = setTimeout(fire, hangMs);
   }
 
   #fail(reason: string): void {
@@ -258,11 +274,18 @@ export class EngineHost {
     const reason = `${this.#verdict?.reason ?? how}${said === '' ? '' : `; it said: ${said}`}`;
     this.#state = 'gone';
     clearTimeout(this.#clock);
-    const lost = this.#jobs.splice(0);
-    for (const [index, held] of lost.entries()) held.reject(lossOf(cause, reason, index, lost.length));
+    const lost = this.#runs.splice(0);
+    const jobs = lost.reduce((sum, held) => sum + held.jobs.length, 0);
+    for (const [index, held] of lost.entries()) held.reject(lossOf(cause, reason, index, jobs));
     this.#end();
-    this.#events.gone({ cause, reason, jobs: lost.length });
+    this.#events.gone({ cause, reason, jobs });
   }
+}
+
+function isAbout({ pipelines }: EngineAnswer, job: EngineJob | undefined): boolean {
+  return (
+    job !== undefined && job.pipelines.length === pipelines.length && job.pipelines.every((name, i) => pipelines[i]?.pipeline === name)
+  );
 }
 
 function lossOf(cause: Cause, reason: string, index: number, jobs: number): ShoalError {

@@ -1,7 +1,7 @@
 /**
  * The pool of engine processes behind `Engines`.
  *
- * Guarantees: a job goes to the ready engine with the fewest jobs (one running, one prefetched), a solo job to an empty
+ * Guarantees: a job, or a batch of small ones, goes to the ready engine with the fewest (one running, one prefetched), a solo job to an empty
  * one that stays its own; nothing waits here: a job that no engine takes now is refused. Health says honestly how many
  * engines can work and why the others cannot. Deliberately retries nothing: a lost job is the scheduler's.
  */
@@ -108,16 +108,22 @@ export class EnginePool implements Engines {
   }
 
   async run(job: EngineJob): Promise<EngineAnswer> {
+    const [answer] = await this.runBatch([job]);
+    if (answer === undefined) throw new ShoalError('SHOAL_INTERNAL', 'a run of one job had no answer');
+    return answer;
+  }
+
+  async runBatch(jobs: readonly EngineJob[]): Promise<readonly EngineAnswer[]> {
     try {
-      if ('bytes' in job.content && job.content.bytes.byteLength > limits.jobInlineBytesMax) {
-        const most = limits.jobInlineBytesMax;
+      const most = limits.jobInlineBytesMax;
+      if (jobs.some(({ content }) => 'bytes' in content && content.bytes.byteLength > most)) {
         throw new ShoalError('SHOAL_INTERNAL', `a capture above ${most} bytes was sent by value; it has to go by path`);
       }
-      const host = this.#choose(job.solo);
+      const host = this.#choose(jobs.some(({ solo }) => solo));
       if (host === undefined) throw new ShoalError('ENGINE_UNAVAILABLE', this.#unavailable());
-      return await host.run(job);
+      return await host.runBatch(jobs);
     } catch (error) {
-      this.#metrics?.unanswered(error);
+      for (const _ of jobs) this.#metrics?.unanswered(error);
       throw error;
     }
   }

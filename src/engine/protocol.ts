@@ -31,7 +31,8 @@ export interface EngineConfig {
 
 export type ToEngine =
   | { readonly type: 'configure'; readonly config: EngineConfig }
-  | { readonly type: 'run'; readonly seq: number; readonly job: EngineJob }
+  /** Run one after the other. */
+  | { readonly type: 'run'; readonly seq: number; readonly jobs: readonly EngineJob[] }
   /** End after the job that runs; a prefetched one is left to the core. */
   | { readonly type: 'stop' };
 
@@ -45,8 +46,10 @@ export interface ModelOpened extends WarmModel {
 export type FromEngine =
   /** The runtime has run a one-operation model, the decoders are loaded, the warm models opened or reported. */
   | { readonly type: 'ready'; readonly models: readonly ModelOpened[]; readonly runtimeMs: number }
+  /** With the run's first job; what follows is looked at by the parts of its answer. */
   | { readonly type: 'started'; readonly seq: number }
-  | { readonly type: 'answer'; readonly seq: number; readonly answer: EngineAnswer; readonly rssBytes: number }
+  /** Of the run's next jobs, in their order; a run of many may be answered in parts. */
+  | { readonly type: 'answer'; readonly seq: number; readonly answers: readonly EngineAnswer[]; readonly rssBytes: number }
   /** The engine cannot work at all, and ends. */
   | { readonly type: 'fatal'; readonly error: { readonly code: string; readonly message: string } };
 
@@ -135,7 +138,7 @@ const opened = z.strictObject({ model: name, variant: name, ok: z.boolean(), rea
 const reply: z.ZodType<FromEngine> = z.discriminatedUnion('type', [
   z.strictObject({ type: z.literal('ready'), models: z.array(opened).max(1024), runtimeMs: amount }),
   z.strictObject({ type: z.literal('started'), seq: count }),
-  z.strictObject({ type: z.literal('answer'), seq: count, answer, rssBytes: amount }),
+  z.strictObject({ type: z.literal('answer'), seq: count, answers: z.array(answer).min(1).max(limits.batchJobsMax), rssBytes: amount }),
   z.strictObject({ type: z.literal('fatal'), error: flatError }),
 ]);
 

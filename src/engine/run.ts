@@ -1,5 +1,5 @@
 /**
- * The engine's side of the channel: configure, then jobs strictly one after the other, until told to stop or killed.
+ * The engine's side of the channel: configure, then runs of jobs strictly one after the other, until told to stop or killed.
  *
  * Guarantees: says `started` before a job and waits until it is written, so that the core's hang clock runs even if the
  * job never gives the thread back; ends at once when the core is gone; leaves SIGINT and SIGTERM to the core, which
@@ -8,12 +8,12 @@
  */
 
 import { reasonOf, ShoalError } from '../core/errors.js';
-import type { EngineJob } from '../core/job.js';
+import type { EngineAnswer, EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { Task } from '../core/task.js';
 import { Costs } from './costs.js';
 import { planOf } from './plan.js';
-import type { EngineConfig, FromEngine, ModelOpened, ToEngine } from './protocol.js';
+import { type EngineConfig, type FromEngine, type ModelOpened, type ToEngine, weigh } from './protocol.js';
 import { type JobTools, type PreparedJob, prepareJob, runJob } from './run-job.js';
 import { selfTest } from './self-test.js';
 import { Sessions } from './sessions.js';
@@ -26,12 +26,19 @@ function send(message: FromEngine): Promise<void> {
   });
 }
 
+interface Run {
+  readonly seq: number;
+  readonly jobs: readonly EngineJob[];
+  readonly receivedMs: number;
+  /** Of a run of one job. */
+  readonly ahead?: Promise<PreparedJob>;
+}
+
 class EngineLoop {
   readonly #tasks: ReadonlyMap<string, Task>;
   /** Begun at once: it needs no configuration, and the core may not be as far yet. */
   readonly #tested = selfTest();
-  readonly #queue: { readonly seq: number; readonly job: EngineJob; readonly receivedMs: number; readonly ahead?: Promise<PreparedJob> }[] =
-    [];
+  readonly #queue: Run[] = [];
   #tools: JobTools | null = null;
   #busy = false;
   #running = false;
@@ -47,9 +54,9 @@ class EngineLoop {
       case 'configure':
         return this.#configure(message.config);
       case 'run':
-        this.#queue.push({ ...message, receivedMs: performance.now(), ...this.#prepare(message.job) });
+        this.#queue.push({ ...message, receivedMs: performance.now(), ...this.#prepare(message.jobs) });
         if (this.#queue.length > limits.jobsPerEngine)
-          throw new ShoalError('ENGINE_PROTOCOL', 'the core sent more jobs than an engine holds');
+          throw new ShoalError('ENGINE_PROTOCOL', 'the core sent more runs than an engine holds');
         return this.#work();
       case 'stop':
         this.#stopping = true;
@@ -78,8 +85,9 @@ class EngineLoop {
    * Begins to decode a job while another runs: decoders work in threads of their own. A large one is left for its turn, since two of them at
    * once may need more memory than an engine has.
    */
-  #prepare(job: EngineJob): { ahead?: Promise<PreparedJob> } {
-    if (!this.#running || this.#tools === null || job.header.bytes > limits.decodeAheadBytesMax) return {};
+  #prepare([job, ...more]: readonly EngineJob[]): { ahead?: Promise<PreparedJob> } {
+    if (!this.#running || this.#tools === null || job === undefined || more.length > 0 || job.header.bytes > limits.decodeAheadBytesMax)
+      return {};
     const ahead = prepareJob(job, this.#tools);
     // What it fails with is told when its turn comes.
     ahead.catch(() => {});
@@ -92,14 +100,27 @@ class EngineLoop {
     for (let next = this.#queue.shift(); next !== undefined; next = this.#queue.shift()) {
       await send({ type: 'started', seq: next.seq });
       this.#running = true;
-      const answer = await runJob(next.job, this.#tools, { waitedMs: performance.now() - next.receivedMs, ...next });
+      await this.#run(next, this.#tools);
       this.#running = false;
-      await send({ type: 'answer', seq: next.seq, answer, rssBytes: process.memoryUsage.rss() });
       // One turn of the event loop, so that a stop that came meanwhile is read before the next job.
       await new Promise((resolve) => setImmediate(resolve));
       if (this.#stopping) process.exit(0);
     }
     this.#busy = false;
+  }
+
+  async #run({ seq, jobs, receivedMs, ahead }: Run, tools: JobTools): Promise<void> {
+    let answers: EngineAnswer[] = [];
+    let bytes = 0;
+    for (const [index, job] of jobs.entries()) {
+      const answer = await runJob(job, tools, { waitedMs: performance.now() - receivedMs, ...(ahead === undefined ? {} : { ahead }) });
+      answers.push(answer);
+      if (jobs.length > 1) bytes += weigh(answer);
+      if (index < jobs.length - 1 && bytes < limits.answerBytesMax / 4) continue;
+      await send({ type: 'answer', seq, answers, rssBytes: process.memoryUsage.rss() });
+      answers = [];
+      bytes = 0;
+    }
   }
 }
 

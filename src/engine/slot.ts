@@ -72,7 +72,7 @@ export class EngineSlot {
           this.#models = reply.models;
           this.#options.onChange();
         },
-        answered: (answer, rssBytes) => this.#answered(answer, rssBytes),
+        answered: (answers, rssBytes) => this.#answered(answers, rssBytes),
         free: () => this.#options.onFree(),
         gone: (gone) => {
           this.#leaving.delete(host);
@@ -103,9 +103,9 @@ export class EngineSlot {
     if (rssBytes > most) host.kill('memory', `it held ${mebibytes(rssBytes)}, twice max_rss_bytes is ${mebibytes(most)}`);
   }
 
-  #answered(answer: EngineAnswer, rssBytes: number): void {
+  #answered(answers: readonly EngineAnswer[], rssBytes: number): void {
     const { metrics, maxRssBytes, recycleAfterJobs } = this.#options;
-    metrics.answered(answer);
+    for (const answer of answers) metrics.answered(answer);
     metrics.rss(this.#options.number, rssBytes);
     this.#answers++;
     this.#backoff.reset();

@@ -1,8 +1,8 @@
 /**
  * What is worth telling: turns an engine's answer, or the lack of one, into an outcome and a record per pipeline.
  *
- * Guarantees: one record for each pipeline asked, whatever came back. Pure but for the conditions compiled at start.
- * Every outcome is kept; with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store); with
+ * Guarantees: one outcome for each pipeline asked, whatever came back, and a record of it. Pure but for the conditions compiled at start.
+ * Every outcome is kept, but for silent ones of a live input beyond a rate (silent-sample.ts); with `mode: events` a result is kept silent, and what it amounts to is decided where its state is (store); with
  * `mode: on_change` it is decided there whether the result is told. Of the others subscribers are told of published, abstained, late and
  * failed, not of silent and dropped.
  */
@@ -18,6 +18,7 @@ import { nothingSaid, notSure, wordsOf } from '../core/saying.js';
 import type { Settled, SettledResult } from '../core/settled.js';
 import type { ChangeWatch, Watch } from '../core/watch.js';
 import { encodePayload, toldObservations } from './payload.js';
+import { SilentSample } from './silent-sample.js';
 import { watchOf } from './watch-of.js';
 import type { WorthTelling } from './worth-telling.js';
 
@@ -67,6 +68,8 @@ export interface AskedPipeline {
 export interface Attempt {
   readonly queueMs: number;
   readonly attempt: number;
+  /** Given for a live capture: when it was answered, ms on the monotonic clock; then not every silent result is kept. */
+  readonly liveMs?: number;
 }
 
 /** `report`: what `report.when` came to, where it was asked. */
@@ -79,12 +82,13 @@ const told: ReadonlySet<Outcome> = new Set(['published', 'abstained', 'late', 'f
 
 export class Reporter {
   readonly #context: ReportContext;
+  readonly #silent = new SilentSample();
 
   constructor(context: ReportContext) {
     this.#context = context;
   }
 
-  answered(header: CaptureHeader, asked: readonly AskedPipeline[], answer: EngineAnswer, { queueMs, attempt }: Attempt): Reported {
+  answered(header: CaptureHeader, asked: readonly AskedPipeline[], answer: EngineAnswer, { queueMs, attempt, liveMs }: Attempt): Reported {
     const degradations = new Map(asked.map(({ spec, degraded }) => [spec.name, degraded]));
     return this.#report(
       header,
@@ -101,6 +105,7 @@ export class Reporter {
         const { report, ...judged } = this.#judge(pipeline, found, header);
         return { observations: found.observations, trace: { ...trace, ...(report === undefined ? {} : { report }) }, ...judged };
       },
+      liveMs,
     );
   }
 
@@ -159,18 +164,22 @@ export class Reporter {
     header: CaptureHeader,
     pipelines: readonly Pipeline[],
     look: (pipeline: Pipeline) => Look,
+    liveMs?: number,
   ): Reported {
     const outcomes: SettledOutcome[] = [];
-    const results = pipelines.map((pipeline) => {
-      const { verdict, observations, trace, holds, asked = {} } = look(pipeline);
+    const results = pipelines.flatMap((pipeline) => {
+      const { verdict, observations, trace, holds, asked } = look(pipeline);
       const { outcome, reason, cause } = verdict;
-      const id = resultId(header.id, pipeline.name);
       outcomes.push({
         pipeline: pipeline.name,
         outcome,
         ...(reason === null ? {} : { reason }),
         ...(cause === undefined ? {} : { cause }),
       });
+      // What its state needs is never left out.
+      const spare = liveMs !== undefined && outcome === 'silent' && asked === undefined;
+      if (spare && !this.#silent.keeps(pipeline.name, header.input, liveMs)) return [];
+      const id = resultId(header.id, pipeline.name);
       const payload = encodePayload({
         id,
         header,
@@ -193,7 +202,7 @@ export class Reporter {
         outcome,
         reason,
       };
-      return { record, sinks: told.has(outcome) ? pipeline.sinks : [], ...asked };
+      return [{ record, sinks: told.has(outcome) ? pipeline.sinks : [], ...asked }];
     });
     return { results, outcomes };
   }

@@ -9,12 +9,14 @@
 import type { Engines, Offer, Store, Surroundings } from '../core/contracts.js';
 import { EngineLoss, reasonOf, ShoalError } from '../core/errors.js';
 import { FairQueue } from '../core/fair-queue.js';
+import type { EngineJob } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import type { PipelineSpec } from '../core/pipeline.js';
 import type { Pressure } from '../core/pressure.js';
 import type { Settled } from '../core/settled.js';
 import type { WaitingRules } from '../core/waiting.js';
 import { Arrivals, keptOf, type Waiting } from './arrivals.js';
+import { Batch, BatchCosts } from './batch.js';
 import { type JobPlan, JobPlanner } from './job-planner.js';
 import { Paces } from './paces.js';
 import { type Reported, type Reporter, together } from './report.js';
@@ -31,11 +33,22 @@ export interface ScheduleParts extends Surroundings {
   readonly pressure: () => Pressure;
 }
 
+/** A capture on its way through an engine. */
+interface Look {
+  readonly waiting: Waiting;
+  readonly plan: JobPlan;
+  readonly queueMs: number;
+  readonly reports: Reported[];
+  /** It is settled, given back or run again otherwise. */
+  elsewhere: boolean;
+}
+
 export class Schedule {
   readonly #parts: ScheduleParts;
   readonly #queue = new FairQueue<Waiting>();
   readonly #planner: JobPlanner;
   readonly #paces: Paces;
+  readonly #costs = new BatchCosts();
   readonly #arrivals: Arrivals;
   readonly #settler: Settler;
   /** Who waits for room, by input. */
@@ -115,14 +128,28 @@ export class Schedule {
       // A suspect whose turn it is waits for an empty engine; letting others pass would starve it.
       if (!this.#parts.engines.free(next.solo)) break;
       const waiting = next;
-      this.#queue.take(waiting);
-      this.#wake(waiting.input, 1);
-      if (!waiting.paced) this.#paces.take(waiting.pipelines, this.#parts.clock.monoMs());
-      waiting.paced = true;
+      this.#take(waiting);
       const marked = waiting.solo ? await this.#marked(() => waiting.capture.claim?.markSolo(), waiting) : true;
-      if (marked) this.#track(this.#run(waiting));
+      if (marked) this.#track(this.#run(this.#withMore(waiting)));
     }
     this.#pumping = false;
+  }
+
+  #take(waiting: Waiting): void {
+    this.#queue.take(waiting);
+    this.#wake(waiting.input, 1);
+    if (!waiting.paced) this.#paces.take(waiting.pipelines, this.#parts.clock.monoMs());
+    waiting.paced = true;
+  }
+
+  /** With what comes next, as long as all of it is small: one crossing for many windows of sensors. */
+  #withMore(first: Waiting): Waiting[] {
+    const batch = new Batch(this.#costs);
+    while (true) {
+      const next = batch.size === 0 ? first : this.#next();
+      if (next === undefined || !batch.add(next)) return batch.size === 0 ? [first] : batch.all;
+      if (next !== first) this.#take(next);
+    }
   }
 
   /** Whose turn it is; where rates hold everything back, looks again when the first of them lets go. */
@@ -155,21 +182,27 @@ export class Schedule {
     }
   }
 
-  async #run(waiting: Waiting): Promise<void> {
-    const { clock } = this.#parts;
-    const { capture, attempt } = waiting;
-    const queueMs = clock.monoMs() - waiting.since;
+  async #run(batch: readonly Waiting[]): Promise<void> {
+    const looks = batch.map((waiting) => this.#plan(waiting));
+    await this.#ask(looks.filter(({ plan }) => plan.asked.length > 0));
+    // Each by itself: one whose result the store does not take must not hold the others.
+    await Promise.all(looks.map((look) => this.#told(look)));
+  }
+
+  #plan(waiting: Waiting): Look {
+    const queueMs = this.#parts.clock.monoMs() - waiting.since;
     const plan = this.#planner.plan(waiting.pipelines, waiting.ages ? queueMs : 0);
+    const { capture, attempt } = waiting;
     const reports = plan.notAsked.map(({ spec, ...verdict }) => {
       const cause = verdict.outcome === 'dropped' ? { cause: 'degraded' as const } : {};
       const said = this.#parts.reporter.unanswered(capture.header, [spec], { ...verdict, ...cause }, { queueMs, attempt });
       return verdict.outcome === 'dropped' ? keptOf(capture, said) : said;
     });
-    if (plan.asked.length > 0) {
-      const answered = await this.#ask(waiting, plan, queueMs);
-      if (answered === null) return;
-      reports.push(answered);
-    }
+    return { waiting, plan, queueMs, reports, elsewhere: false };
+  }
+
+  async #told({ waiting, reports, elsewhere }: Look): Promise<void> {
+    if (elsewhere) return;
     try {
       await this.#settle(waiting, reports);
     } catch (error) {
@@ -178,33 +211,37 @@ export class Schedule {
     }
   }
 
-  /** What an engine said; null where the capture is taken care of otherwise. */
-  async #ask(waiting: Waiting, { asked }: JobPlan, queueMs: number): Promise<Reported | null> {
+  /** Adds to each look what an engine said, or marks it as taken care of otherwise. */
+  async #ask(looks: readonly Look[]): Promise<void> {
+    if (looks.length === 0) return;
     const { engines, reporter } = this.#parts;
-    const { capture, solo, attempt, ages } = waiting;
-    const specs = asked.map(({ spec }) => spec);
-    const levels = Object.fromEntries(
-      asked.flatMap(({ spec, measuredFor, level }) => (measuredFor === spec.name && level > 0 ? [[spec.name, level]] : [])),
-    );
-    const job = {
-      header: capture.header,
-      content: capture.content,
-      pipelines: specs.map(({ name }) => name),
-      levels,
-      ...(ages ? { spentMs: queueMs } : {}),
-      solo,
-      hangMs: Math.max(...specs.map(({ hangMs }) => hangMs)),
-    };
     try {
-      const answer = await engines.run(job);
-      this.#queue.charge(waiting.input, answer.totalMs);
-      this.#planner.answered(asked, answer);
-      return reporter.answered(capture.header, asked, answer, { queueMs: queueMs + answer.waitedMs, attempt });
+      const answers = await engines.runBatch(looks.map(jobOf));
+      for (const [index, answer] of answers.entries()) {
+        const look = looks[index];
+        if (look === undefined) continue;
+        const { waiting, plan, queueMs } = look;
+        this.#queue.charge(waiting.input, answer.totalMs);
+        this.#costs.learn(waiting.input, answer.totalMs);
+        this.#planner.answered(plan.asked, answer);
+        const live = waiting.capture.claim === undefined ? { liveMs: this.#parts.clock.monoMs() } : {};
+        const attempt = { queueMs: queueMs + answer.waitedMs, attempt: waiting.attempt, ...live };
+        look.reports.push(reporter.answered(waiting.capture.header, plan.asked, answer, attempt));
+      }
     } catch (error) {
-      if (error instanceof EngineLoss) await this.#lost(waiting, error);
-      else if (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE') this.#giveBack(waiting);
-      else return reporter.unanswered(capture.header, specs, { outcome: 'failed', reason: reasonOf(error) }, { queueMs, attempt });
-      return null;
+      for (const look of looks) await this.#unanswered(look, error);
+    }
+  }
+
+  async #unanswered(look: Look, error: unknown): Promise<void> {
+    const { waiting, plan, queueMs, reports } = look;
+    look.elsewhere = error instanceof EngineLoss || (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE');
+    if (error instanceof EngineLoss) await this.#lost(waiting, error);
+    else if (look.elsewhere) this.#giveBack(waiting);
+    else {
+      const specs = plan.asked.map(({ spec }) => spec);
+      const attempt = { queueMs, attempt: waiting.attempt };
+      reports.push(this.#parts.reporter.unanswered(waiting.capture.header, specs, { outcome: 'failed', reason: reasonOf(error) }, attempt));
     }
   }
 
@@ -274,4 +311,20 @@ export class Schedule {
       });
     this.#settling.add(tracked);
   }
+}
+
+function jobOf({ waiting, plan: { asked }, queueMs }: Look): EngineJob {
+  const { capture, solo, ages } = waiting;
+  const levels = Object.fromEntries(
+    asked.flatMap(({ spec, measuredFor, level }) => (measuredFor === spec.name && level > 0 ? [[spec.name, level]] : [])),
+  );
+  return {
+    header: capture.header,
+    content: capture.content,
+    pipelines: asked.map(({ spec }) => spec.name),
+    levels,
+    ...(ages ? { spentMs: queueMs } : {}),
+    solo,
+    hangMs: Math.max(...asked.map(({ spec }) => spec.hangMs)),
+  };
 }

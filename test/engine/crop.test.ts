@@ -92,7 +92,7 @@ async function run(...pipelines: readonly PipelineSpec[]) {
     tools,
   );
   // The core takes every one of these answers.
-  readReply({ type: 'answer', seq: 1, answer, rssBytes: 1 });
+  readReply({ type: 'answer', seq: 1, answers: [answer], rssBytes: 1 });
   return answer.pipelines;
 }
 

@@ -80,7 +80,7 @@ test('a stage runs only where its condition holds, and the trace has the text an
   t.same(Object.keys(shut?.observations ?? {}), ['faces'], 'what was not looked for is not said to be absent');
   const [, wouldHave] = shut?.stages ?? [];
   t.match(wouldHave?.alternative, { model: 'addition@1', variant: 'fp32', usual_ms: Number });
-  t.doesNotThrow(() => readReply({ type: 'answer', seq: 1, answer, rssBytes: 1 }), 'the core takes such a trace');
+  t.doesNotThrow(() => readReply({ type: 'answer', seq: 1, answers: [answer], rssBytes: 1 }), 'the core takes such a trace');
 });
 
 test('a condition that cannot be answered keeps a stage from running and says why', async (t) => {
@@ -130,7 +130,7 @@ test('conditions see calibrated scores, each answer by the variant it is from', 
   t.notOk(found?.stages[1]?.escalated?.calibrated);
   t.match(found?.stages[2], { state: 'skipped: when is false', when: { saw: [{ best: { score: 0.6 } }] } });
   t.notOk(found?.stages[0]?.calibrated);
-  t.doesNotThrow(() => readReply({ type: 'answer', seq: 1, answer, rssBytes: 1 }), 'the core takes such a trace');
+  t.doesNotThrow(() => readReply({ type: 'answer', seq: 1, answers: [answer], rssBytes: 1 }), 'the core takes such a trace');
 
   const toUnsure = { model: modelRef(unsure), variant: 'fp32' };
   const second = guessing({ weak: [0.5], unsure: [0.9] }, { accept: 'score >= 0.8', escalate: toUnsure });

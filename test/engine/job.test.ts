@@ -243,12 +243,14 @@ test('a reply is checked in every field', async (t) => {
     type: 'answer',
     seq: 0,
     rssBytes: 1,
-    answer: {
-      pipelines: [{ pipeline: 'p', state: 'done', observations: { x: observations }, stages: [], ...more }],
-      decodeMs: 0,
-      waitedMs: 0,
-      totalMs: 0,
-    },
+    answers: [
+      {
+        pipelines: [{ pipeline: 'p', state: 'done', observations: { x: observations }, stages: [], ...more }],
+        decodeMs: 0,
+        waitedMs: 0,
+        totalMs: 0,
+      },
+    ],
   });
   const full = {
     score: 1,

@@ -148,7 +148,7 @@ test('a reply that is no answer costs the engine its life and names what is wron
     type: 'answer',
     seq: 0,
     rssBytes: 1,
-    answer: { pipelines: [{ pipeline: 'p', state: 'done', observations: { x }, stages: [] }], decodeMs: 0, waitedMs: 0, totalMs: 0 },
+    answers: [{ pipelines: [{ pipeline: 'p', state: 'done', observations: { x }, stages: [] }], decodeMs: 0, waitedMs: 0, totalMs: 0 }],
   });
   const nonsense: readonly [unknown, RegExp][] = [
     [{ type: 'ready', models: [], runtimeMs: 1 }, /twice/],
