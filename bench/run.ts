@@ -21,6 +21,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   'models-hearing': async () => (await import('./models-hearing.js')).modelsHearing,
   overload: async () => (await import('./overload.js')).overload,
   pixels: async () => (await import('./pixels.js')).pixels,
+  sensors: async () => (await import('./sensors.js')).sensorsBeside,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };
 
