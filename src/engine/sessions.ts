@@ -10,7 +10,8 @@ import { asVariant, type Model, type ModelVariant, modelRef } from '../core/mode
 import { Session } from './session.js';
 
 interface Entry {
-  readonly session: Session;
+  /** The same for as long as it is open, so that whatever is derived from its card is derived once. */
+  readonly open: OpenModel;
   bytes: number;
   settled: boolean;
 }
@@ -28,6 +29,8 @@ export interface OpenModel {
   readonly session: Session;
   /** Of the variant's scores; undefined where they are as the model gives them. */
   readonly calibration: Calibration | undefined;
+  /** Names of tasks that have found its card to suit them. */
+  readonly fits: Set<string>;
 }
 
 export class Sessions {
@@ -52,11 +55,17 @@ export class Sessions {
       await this.#makeRoom(variant.bytes * 2, key);
       const before = process.memoryUsage.rss();
       const session = await Session.open(model, variant, this.#options);
-      entry = { session, bytes: Math.max(variant.bytes * 2, process.memoryUsage.rss() - before), settled: false };
+      const open = { model: asVariant(model, variant), session, calibration: variant.calibration, fits: new Set<string>() };
+      entry = { open, bytes: Math.max(variant.bytes * 2, process.memoryUsage.rss() - before), settled: false };
     }
     this.#open.delete(key);
     this.#open.set(key, entry);
-    return { model, session: entry.session, calibration: variant.calibration };
+    return entry.open;
+  }
+
+  /** Whether it is known what memory a run of it takes: asking the kernel costs more than a small model does. */
+  settled(ref: string, variantName: string): boolean {
+    return this.#open.get(`${ref}:${variantName}`)?.settled === true;
   }
 
   /** Says by how much the process grew during the first stage a session served: its working memory. */
@@ -77,7 +86,7 @@ export class Sessions {
       if (key === keep) continue;
       this.#open.delete(key);
       total -= entry.bytes;
-      await entry.session.release();
+      await entry.open.session.release();
     }
   }
 
@@ -87,6 +96,6 @@ export class Sessions {
     if (model === undefined || variant === undefined) {
       throw new ShoalError('MODEL_MISSING', `model ${ref}, variant ${variantName}, is not among those this engine was given`);
     }
-    return { model: asVariant(model, variant), variant };
+    return { model, variant };
   }
 }

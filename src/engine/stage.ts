@@ -60,15 +60,16 @@ export async function runStage(
   try {
     const task = taskFor(stage, decoded, tools.tasks);
     const open = await tools.sessions.get(stage.model, stage.variant);
-    task.fit(open.model);
-    const before = process.memoryUsage.rss();
+    if (!open.fits.has(task.name)) task.fit(open.model);
+    open.fits.add(task.name);
+    const before = tools.sessions.settled(stage.model, stage.variant) ? null : process.memoryUsage.rss();
     const heard: { audio?: AudioPort } = {};
     const replaceAudio = (samples: Float32Array, rateHz: number): void => {
       heard.audio = samplesAudio(samples, rateHz);
     };
     const input = { ...taskInput(stage, decoded, each, open, trace), ...(task.givesAudio ? { replaceAudio } : {}) };
     const found = await (stage.crop === undefined ? task.run(input) : runOnParts(task, input, stage.crop));
-    await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
+    if (before !== null) await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;
     if (open.calibration !== undefined) trace.calibrated = true;
     return { observations: checked(stage, found).map((each) => withScore(each, open.calibration)), trace, ...heard };
