@@ -71,6 +71,10 @@ export const limits = {
   tileRunsMax: 128,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
   jobsPerEngine: 2,
+  /** Events that a state lists: of things that are followed, or of the sources of an input that hears many. */
+  stateEventsMax: 32,
+  /** Sources of one pipeline and input that are remembered; of more, those that were heard least lately are forgotten. */
+  watchedSourcesMax: 1000,
   /** Silent results of a live input that are kept, a second and pipeline: enough to say at any moment why nothing was told. */
   silentKeptHz: 10,
   /** Jobs of one batch, the bytes of one of them, and how long all together may take by what they usually cost: what is more urgent waits for so long. */

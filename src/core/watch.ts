@@ -1,17 +1,20 @@
 /**
- * A watch: a pipeline on an input of which more is remembered than the last capture, because what is told depends on it; and the bytes of
+ * A watch: a pipeline on an input, or on one source of an input that hears many, of which more is remembered than the last capture, because what is told depends on it; and the bytes of
  * the messages of events, schemas `shoal/event/1` and `shoal/state/1` (docs/schema/event-1.json, docs/schema/state-1.json), additive only.
  *
  * Guarantees: an event's bytes depend on its captures and the watch alone, so that the same event is never told in other bytes. A
  * state says when it was said: it is the latest truth, not a record.
  */
 import type { EventRules, EventState, Sighting, Tally, Telling } from './event.js';
+import { limits } from './limits.js';
 import type { ChangeRules, Saying } from './saying.js';
 import type { Thing, TrackingRules, TracksState } from './track.js';
 
 interface WatchBase {
   readonly pipeline: string;
   readonly input: string;
+  /** Of an input that hears many, the one it is about: each has events and a last word of its own. As in the capture's header. */
+  readonly source?: string;
   /** Names of the sinks that are told. */
   readonly sinks: readonly string[];
   readonly device: string;
@@ -56,6 +59,7 @@ export interface Said {
 export interface WatchChange {
   readonly pipeline: string;
   readonly input: string;
+  readonly source?: string;
   /** Null when nobody asks for it any more. */
   readonly state: WatchState | null;
   readonly phases: readonly Telling['phase'][];
@@ -109,6 +113,7 @@ export function encodeEvent(telling: Telling, watch: WatchBase): Uint8Array {
     seq: mark.seq,
     device: watch.device,
     input: watch.input,
+    ...(watch.source === undefined ? {} : { source: watch.source }),
     pipeline: watch.pipeline,
     config_hash: watch.configHash,
     started_at: first.capturedAt,
@@ -120,29 +125,51 @@ export function encodeEvent(telling: Telling, watch: WatchBase): Uint8Array {
   return Buffer.from(JSON.stringify(body));
 }
 
+/** What is known of a watch, or of one source of its input. */
+export interface SourceState {
+  readonly source?: string;
+  readonly state: WatchState;
+}
+
 /** UTF-8 JSON of schema `shoal/state/1`; without a state nothing has been seen yet. `saidAt` is RFC 3339. */
-export function encodeState(state: WatchState | null, watch: Watch, saidAt: string, clockSynced: boolean): Uint8Array {
+export function encodeState(states: readonly SourceState[], watch: Watch, saidAt: string, clockSynced: boolean): Uint8Array {
+  const last = newest(states);
+  const on = states.filter(({ state }) => openIn(state).length > 0);
+  const sources = states.some(({ source }) => source !== undefined);
   const body = {
     schema: 'shoal/state/1',
-    state: state === null ? 'unknown' : openIn(state).length === 0 ? 'off' : 'on',
+    state: last === null ? 'unknown' : on.length === 0 ? 'off' : 'on',
     said_at: saidAt,
     clock_synced: clockSynced,
     device: watch.device,
     input: watch.input,
     pipeline: watch.pipeline,
     config_hash: watch.configHash,
-    ...(state === null ? {} : { captured_at: state.last.capturedAt, boot: state.last.boot, seq: state.last.seq }),
-    ...(state === null ? {} : openBody(state)),
+    ...(last === null ? {} : { captured_at: last.capturedAt, boot: last.boot, seq: last.seq }),
+    ...(sources ? { sources: { seen: states.length, on: on.length } } : {}),
+    ...(last === null ? {} : openBody(states, sources)),
   };
   return Buffer.from(JSON.stringify(body));
 }
 
-/** The event that goes on, or of things that are followed all of them. */
-function openBody(state: WatchState): Record<string, unknown> {
+function newest(states: readonly SourceState[]): WatchState['last'] | null {
+  return states.reduce<WatchState['last'] | null>((best, { state: { last } }) => {
+    const later = best === null || last.boot > best.boot || (last.boot === best.boot && last.seq > best.seq);
+    return later ? last : best;
+  }, null);
+}
+
+/** The event that goes on; of things that are followed, or of many sources, all of them. */
+function openBody(states: readonly SourceState[], sources: boolean): Record<string, unknown> {
   const body = ({ run, open }: Pick<EventState, 'run' | 'open'>, more: Record<string, unknown> = {}) =>
     run === null || open === null ? [] : [{ id: open.id, started_at: run.first.capturedAt, ...more, ...tallyBody(run.tally) }];
-  if ('tracks' in state) return { events: state.tracks.flatMap((track) => body(track, { box: track.box })) };
-  const [event] = body(state);
+  const events = states.flatMap(({ source, state }) => {
+    const from = source === undefined ? {} : { source };
+    if ('tracks' in state) return state.tracks.flatMap((track) => body(track, { ...from, box: track.box }));
+    return body(state, from);
+  });
+  if (sources || states.some(({ state }) => 'tracks' in state)) return { events: events.slice(0, limits.stateEventsMax) };
+  const [event] = events;
   return event === undefined ? {} : { event };
 }
 

@@ -122,7 +122,7 @@ export class Reporter {
       return { verdict: { outcome: 'late', reason: error?.message ?? `over its budget of ${pipeline.budgetMs} ms` } };
     }
     const { device, configHash } = this.#context;
-    const watch = watchOf(pipeline, header.input, device, configHash);
+    const watch = watchOf(pipeline, header, device, configHash);
     if (state === 'abstained') {
       const verdict: Verdict = { outcome: 'abstained', reason: `abstain is true: ${pipeline.abstain}` };
       return watch?.kind === 'change' ? { verdict, ...saying(watch, header, notSure) } : { verdict };

@@ -14,7 +14,7 @@ import { watchOf } from './watch-of.js';
 
 /** The watches of these pipelines, one for each of their inputs. */
 export function watchesOf(pipelines: readonly PipelineSpec[], device: string, configHash: string): readonly Watch[] {
-  return pipelines.flatMap((pipeline) => pipeline.from.flatMap((input) => watchOf(pipeline, input, device, configHash) ?? []));
+  return pipelines.flatMap((pipeline) => pipeline.from.flatMap((input) => watchOf(pipeline, { input }, device, configHash) ?? []));
 }
 
 export class States implements StateFeed {
@@ -23,7 +23,8 @@ export class States implements StateFeed {
   readonly #stated: readonly Watch[];
   readonly #store: Store;
   readonly #surroundings: Surroundings;
-  readonly #states = new Map<string, WatchState>();
+  /** By watch of the configuration, then by source; '' where an input has none. */
+  readonly #states = new Map<string, Map<string, WatchState>>();
   /** What was watched in an earlier start and is no more. */
   #gone: readonly StateMessage[] = [];
   readonly #watchers = new Set<(messages: readonly StateMessage[]) => void>();
@@ -68,7 +69,10 @@ export class States implements StateFeed {
     const { clock } = this.#surroundings;
     const { pipeline, input, sinks } = watch;
     const saidAt = new Date(clock.wallMs()).toISOString();
-    const payload = encodeState(this.#states.get(keyOf(pipeline, input)) ?? null, watch, saidAt, clock.synced());
+    const states = [...(this.#states.get(keyOf(pipeline, input)) ?? [])].map(([source, state]) =>
+      source === '' ? { state } : { source, state },
+    );
+    const payload = encodeState(states, watch, saidAt, clock.synced());
     return { pipeline, input, sinks, payload };
   }
 
@@ -79,19 +83,28 @@ export class States implements StateFeed {
       labels: ['pipeline', 'input', 'phase'],
     });
     const changed = new Set<string>();
-    for (const { pipeline, input, state, phases, untracked = 0 } of changes) {
+    for (const { pipeline, input, source = '', state, phases, untracked = 0 } of changes) {
       const key = keyOf(pipeline, input);
       for (const phase of phases) counter.inc({ pipeline, input, phase });
       if (untracked > 0) this.#complain(pipeline, input, untracked);
       if (phases.length > 0 || state === null || !this.#states.has(key)) changed.add(key);
-      if (state !== null) this.#states.set(key, state);
-      else this.#forget(pipeline, input);
+      if (state !== null) this.#remember(key, source, state);
+      else this.#forget(pipeline, input, source);
     }
-    this.#say(this.all().filter(({ pipeline, input }) => changed.has(keyOf(pipeline, input))));
+    if (changed.size > 0) this.#say(this.all().filter(({ pipeline, input }) => changed.has(keyOf(pipeline, input))));
   }
 
-  #forget(pipeline: string, input: string): void {
-    this.#states.delete(keyOf(pipeline, input));
+  #remember(key: string, source: string, state: WatchState): void {
+    const known = this.#states.get(key) ?? new Map<string, WatchState>();
+    this.#states.set(key, known.set(source, state));
+  }
+
+  #forget(pipeline: string, input: string, source: string): void {
+    const key = keyOf(pipeline, input);
+    const left = this.#states.get(key);
+    left?.delete(source);
+    if (left !== undefined && left.size > 0) return;
+    this.#states.delete(key);
     // One that is told in another way than before has a state of its own.
     if (this.#stated.some((watch) => watch.pipeline === pipeline && watch.input === input)) return;
     this.#gone = [...this.#gone, { pipeline, input, sinks: null, payload: new Uint8Array() }];
@@ -109,15 +122,15 @@ export class States implements StateFeed {
   }
 
   #look(): void {
-    if (![...this.#states.values()].some((state) => openIn(state).length > 0)) return;
+    if (![...this.#states.values()].some((sources) => [...sources.values()].some((state) => openIn(state).length > 0))) return;
     this.#store.lapse(this.#watches, this.#sinceMs).catch((error: unknown) => {
       this.#surroundings.log.debug({ err: reasonOf(error) }, 'events on silent inputs could not be ended; it is tried again');
     });
   }
 
   async #recall(): Promise<void> {
-    for (const { pipeline, input, state } of await this.#store.watchStates()) {
-      if (state !== null) this.#states.set(keyOf(pipeline, input), state);
+    for (const { pipeline, input, source = '', state } of await this.#store.watchStates()) {
+      if (state !== null) this.#remember(keyOf(pipeline, input), source, state);
     }
   }
 

@@ -16,7 +16,7 @@ import type { Boots } from './boots.js';
 import type { Fresh } from './fresh.js';
 import type { DirectCalls, Quarantined, ResultFilter, ResultPage } from './protocol.js';
 import { deadState, owedState } from './schema.js';
-import { readWatchState } from './watch-rows.js';
+import { readWatchState, type WatchRow } from './watch-rows.js';
 
 interface OwedRow {
   kind: Delivery['kind'];
@@ -109,9 +109,9 @@ export class Reads {
   }
 
   watchStates(): readonly WatchChange[] {
-    return this.#statements.watches.all().flatMap(({ pipeline, input, json }) => {
+    return this.#statements.watches.all().flatMap(({ pipeline, input, source, json }) => {
       const state = readWatchState(json);
-      return state === null ? [] : [{ pipeline, input, state, phases: [] }];
+      return state === null ? [] : [{ pipeline, input, ...(source === '' ? {} : { source }), state, phases: [] }];
     });
   }
 
@@ -166,7 +166,7 @@ function prepare(db: Database) {
     dead: db.prepare<[string, number], { reason: string | null }>(
       `SELECT reason FROM deliveries WHERE sink = ? AND state = ${deadState} AND seq = ?`,
     ),
-    watches: db.prepare<[], { pipeline: string; input: string; json: string }>('SELECT pipeline, input, json FROM report_state'),
+    watches: db.prepare<[], WatchRow>('SELECT pipeline, input, source, json FROM report_state'),
     claimed: db.prepare<[string], { outcomes: string }>('SELECT outcomes FROM claims WHERE capture_id = ?'),
     quarantined: db.prepare<[], { capture_id: string; input: string; name: string; reason: string; wall_ms: number }>(
       `SELECT capture_id, input, name, reason, wall_ms FROM quarantine ORDER BY number DESC LIMIT ${limits.quarantineRowsMax}`,

@@ -8,7 +8,8 @@
  *   that `results.sinks` names the sink and no row is left. The key begins with the state so that a drain reads no dead rows.
  * - `claims.outcomes` (JSON) tells an input that died before its receipt what became of a capture; its rows age like results.
  * - `results.kind` is `result`, or `event` for a message of an event: both are bytes owed to sinks in one order.
- * - `report_state.json` is what is remembered of a pipeline on an input between captures (store/watch-rows.ts).
+ * - `report_state.json` is what is remembered of a pipeline on an input between captures (store/watch-rows.ts), and of each of its sources
+ *   ('' where it has none); `heard` orders these by when they were heard last.
  * - `boots.wall_offset_ms` is wall minus monotonic time as last seen synchronized in that start: it dates its rows afterwards.
  */
 import type { Database } from 'better-sqlite3';
@@ -85,6 +86,19 @@ export const migrations: readonly string[] = [
   `,
   `
   ALTER TABLE results ADD COLUMN kind TEXT NOT NULL DEFAULT 'result';
+  `,
+  `
+  CREATE TABLE report_state_of_sources (
+    pipeline TEXT NOT NULL,
+    input TEXT NOT NULL,
+    source TEXT NOT NULL,
+    heard INTEGER NOT NULL,
+    json TEXT NOT NULL,
+    PRIMARY KEY (pipeline, input, source)
+  ) STRICT, WITHOUT ROWID;
+  INSERT INTO report_state_of_sources SELECT pipeline, input, '', 0, json FROM report_state;
+  DROP TABLE report_state;
+  ALTER TABLE report_state_of_sources RENAME TO report_state;
   `,
 ];
 

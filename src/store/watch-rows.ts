@@ -8,6 +8,7 @@
  */
 import type { Database } from 'better-sqlite3';
 import { type EventNow, type EventState, lapse, type Step, sight, type Telling } from '../core/event.js';
+import { limits } from '../core/limits.js';
 import { type Judged, judgeSaying, type SaidState } from '../core/saying.js';
 import type { ResultRecord } from '../core/settled.js';
 import { lapseThings, sightThings, type TracksState } from '../core/track.js';
@@ -43,9 +44,11 @@ export interface Turned {
   readonly changes: readonly WatchChange[];
 }
 
-interface Row {
+export interface WatchRow {
   pipeline: string;
   input: string;
+  /** '' for an input without sources. */
+  source: string;
   json: string;
 }
 
@@ -71,53 +74,61 @@ export function readWatchState(json: string): WatchState | null {
 export class WatchRows {
   readonly #boots: Boots;
   readonly #statements: ReturnType<typeof prepare>;
+  /** Counts writes through all starts. */
+  #heard: number;
 
   constructor(db: Database, boots: Boots) {
     this.#boots = boots;
     this.#statements = prepare(db);
+    this.#heard = this.#statements.lastHeard.get()?.heard ?? 0;
   }
 
   sight(watched: Watched, now: Now): Turned {
     const { watch, sighting } = watched;
     const names = [watch.pipeline, watch.input] as const;
     const kept = this.#read(watch);
+    const evicted = kept === null ? this.#makeRoom(watch, now) : nothing;
     if ('things' in watched) {
       const before = kept?.kind === 'tracks' ? kept.state : null;
       const step = sightThings(before, sighting, watched.things, watched.watch.rules, this.#now(now), names);
       this.remember(watch, step.state);
-      return turned(watch, step, before === null, step.untracked);
+      return both(evicted, turned(watch, step, before === null, step.untracked));
     }
     const before = kept?.kind === 'event' ? kept.state : null;
     const step = sight(before, sighting, watch.rules, this.#now(now), names);
     this.remember(watch, step.state);
-    return turned(watch, step, before === null);
+    return both(evicted, turned(watch, step, before === null));
   }
 
   /** Turns nothing: what comes of it is remembered once its result is known to be new. */
   judge({ watch, saying }: Said, now: Now): Judged {
     const kept = this.#read(watch);
+    // Nothing is told of what a result said last.
+    if (kept === null) this.#makeRoom(watch, now);
     return judgeSaying(kept?.kind === 'change' ? kept.state : null, saying, watch.rules, this.#now(now));
   }
 
   remember(watch: EventWatch | TrackWatch, state: WatchState): void;
   remember(watch: ChangeWatch, state: SaidState): void;
-  remember({ pipeline, input, kind, sinks, device, configHash }: Watch, state: WatchState | SaidState): void {
+  remember({ pipeline, input, source = '', kind, sinks, device, configHash }: Watch, state: WatchState | SaidState): void {
     const version = kind === 'event' ? { version: 1 } : { version: 2, kind };
-    this.#statements.write.run(pipeline, input, JSON.stringify({ ...version, state, watch: { sinks, device, configHash } }));
+    const json = JSON.stringify({ ...version, state, watch: { sinks, device, configHash } });
+    this.#statements.write.run(pipeline, input, source, ++this.#heard, json);
   }
 
   /** `known` are the sinks of the configuration. */
   lapse(watches: readonly Watch[], known: readonly string[], sinceMs: number, now: Now): Turned {
-    const all = this.#statements.all.all().map((row) => {
-      const { pipeline, input } = row;
+    const each = this.#statements.all.all().map((row) => {
+      const { pipeline, input, source } = row;
       const kept = readKept(row.json);
-      const watch = watches.find((candidate) => candidate.pipeline === pipeline && candidate.input === input);
+      const asked = watches.find((candidate) => candidate.pipeline === pipeline && candidate.input === input);
+      const watch = asked === undefined || source === '' ? asked : { ...asked, source };
       // What is not understood may be a newer Shoal's: it stays as long as somebody asks for it.
       if (watch !== undefined && kept === null) return nothing;
       if (watch === undefined || watch.kind !== kept?.kind) return this.#forget(row, kept, known, now);
       return this.#lapse(watch, kept, sinceMs, now);
     });
-    return { messages: all.flatMap(({ messages }) => messages), changes: all.flatMap(({ changes }) => changes) };
+    return each.reduce(both, nothing);
   }
 
   #lapse(watch: Watch, kept: Kept, sinceMs: number, now: Now): Turned {
@@ -127,19 +138,30 @@ export class WatchRows {
     return turned(watch, step, false);
   }
 
-  #forget({ pipeline, input }: Row, kept: Kept | null, known: readonly string[], now: Now): Turned {
-    this.#statements.remove.run(pipeline, input);
+  #forget({ pipeline, input, source }: WatchRow, kept: Kept | null, known: readonly string[], now: Now): Turned {
+    this.#statements.remove.run(pipeline, input, source);
     if (kept?.kind === 'change') return nothing;
     const tellings = kept === null ? [] : lapseState(kept, null, this.#now(now), 0).tellings;
     const sinks = kept?.watch.sinks.filter((sink) => known.includes(sink)) ?? [];
+    const from = source === '' ? {} : { source };
     const messages =
-      kept === null ? [] : tellings.map((telling) => ({ record: recordOf(telling, { pipeline, input, ...kept.watch }), sinks }));
-    return { messages, changes: [{ pipeline, input, state: null, phases: tellings.map(({ phase }) => phase) }] };
+      kept === null ? [] : tellings.map((telling) => ({ record: recordOf(telling, { pipeline, input, ...from, ...kept.watch }), sinks }));
+    return { messages, changes: [{ pipeline, input, ...from, state: null, phases: tellings.map(({ phase }) => phase) }] };
   }
 
-  #read({ pipeline, input }: Watch): Kept | null {
-    const row = this.#statements.read.get(pipeline, input);
+  #read({ pipeline, input, source = '' }: Watch): Kept | null {
+    const row = this.#statements.read.get(pipeline, input, source);
     return row === undefined ? null : readKept(row.json);
+  }
+
+  /** For a source that was not heard before: one with a name that is never heard again must not stay for ever. */
+  #makeRoom({ pipeline, input, source = '' }: Watch, now: Now): Turned {
+    if (source === '') return nothing;
+    const { known = 0 } = this.#statements.count.get(pipeline, input) ?? {};
+    const oldest = known < limits.watchedSourcesMax ? undefined : this.#statements.oldest.get(pipeline, input);
+    if (oldest === undefined) return nothing;
+    const kept = readKept(oldest.json);
+    return this.#forget(oldest, kept, kept?.watch.sinks ?? [], now);
   }
 
   #now({ monoMs }: Now): EventNow {
@@ -156,13 +178,20 @@ function lapseState(
   return kept.kind === 'tracks' ? lapseThings(kept.state, rules, now, sinceMs) : lapse(kept.state, rules, now, sinceMs);
 }
 
+function both(a: Turned, b: Turned): Turned {
+  if (a === nothing) return b;
+  return b === nothing ? a : { messages: [...a.messages, ...b.messages], changes: [...a.changes, ...b.changes] };
+}
+
 function turned(watch: EventWatch | TrackWatch, { state, tellings }: Step<WatchState>, isFirst: boolean, untracked = 0): Turned {
-  const { pipeline, input, sinks } = watch;
+  const { pipeline, input, source, sinks } = watch;
   const changed = isFirst || tellings.length > 0 || untracked > 0;
   const phases = tellings.map(({ phase }) => phase);
   return {
     messages: tellings.map((telling) => ({ record: recordOf(telling, watch), sinks })),
-    changes: changed ? [{ pipeline, input, state, phases, ...(untracked === 0 ? {} : { untracked }) }] : [],
+    changes: changed
+      ? [{ pipeline, input, ...(source === undefined ? {} : { source }), state, phases, ...(untracked === 0 ? {} : { untracked }) }]
+      : [],
   };
 }
 
@@ -181,10 +210,20 @@ function recordOf(telling: Telling, watch: Parameters<typeof encodeEvent>[1]): R
 }
 
 function prepare(db: Database) {
+  const columns = 'pipeline, input, source, json';
   return {
-    read: db.prepare<[string, string], Row>('SELECT pipeline, input, json FROM report_state WHERE pipeline = ? AND input = ?'),
-    all: db.prepare<[], Row>('SELECT pipeline, input, json FROM report_state'),
-    write: db.prepare('INSERT INTO report_state (pipeline, input, json) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET json = excluded.json'),
-    remove: db.prepare('DELETE FROM report_state WHERE pipeline = ? AND input = ?'),
+    read: db.prepare<[string, string, string], WatchRow>(
+      `SELECT ${columns} FROM report_state WHERE pipeline = ? AND input = ? AND source = ?`,
+    ),
+    all: db.prepare<[], WatchRow>(`SELECT ${columns} FROM report_state`),
+    lastHeard: db.prepare<[], { heard: number | null }>('SELECT max(heard) AS heard FROM report_state'),
+    count: db.prepare<[string, string], { known: number }>('SELECT count(*) AS known FROM report_state WHERE pipeline = ? AND input = ?'),
+    write: db.prepare(
+      'INSERT INTO report_state (pipeline, input, source, heard, json) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO UPDATE SET heard = excluded.heard, json = excluded.json',
+    ),
+    remove: db.prepare('DELETE FROM report_state WHERE pipeline = ? AND input = ? AND source = ?'),
+    oldest: db.prepare<[string, string], WatchRow>(
+      `SELECT ${columns} FROM report_state WHERE pipeline = ? AND input = ? ORDER BY heard LIMIT 1`,
+    ),
   };
 }

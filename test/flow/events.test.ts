@@ -34,10 +34,10 @@ test('messages of events and states are frozen, byte for byte, and follow the pu
     state = step.state;
     told.push(...step.tellings);
     if (step.tellings[0]?.phase === 'start')
-      await golden(t, 'state-1.on', encodeState(state, doorsWatch, '2026-01-01T00:00:00.000Z', true));
-    if (before === null) await golden(t, 'state-1.off', encodeState(state, doorsWatch, '2026-01-01T00:00:00.000Z', true));
+      await golden(t, 'state-1.on', encodeState([{ state }], doorsWatch, '2026-01-01T00:00:00.000Z', true));
+    if (before === null) await golden(t, 'state-1.off', encodeState([{ state }], doorsWatch, '2026-01-01T00:00:00.000Z', true));
   }
-  await golden(t, 'state-1.unknown', encodeState(null, doorsWatch, '2026-01-01T00:00:00.000Z', false));
+  await golden(t, 'state-1.unknown', encodeState([], doorsWatch, '2026-01-01T00:00:00.000Z', false));
   const event = await validator('event-1');
   for (const phase of ['start', 'update', 'end'] as const) {
     const telling = told.find((candidate) => candidate.phase === phase);
@@ -60,10 +60,23 @@ test('messages of events and states are frozen, byte for byte, and follow the pu
   const [thing] = crowd.tellings.map((telling) => encodeEvent(telling, crowdWatch));
   await golden(t, 'event-1.thing', thing ?? new Uint8Array());
   t.ok(event(JSON.parse(Buffer.from(thing ?? []).toString())), JSON.stringify(event.errors));
-  await golden(t, 'state-1.things', encodeState(crowd.state, crowdWatch, '2026-01-01T00:00:00.000Z', true));
-  await golden(t, 'state-1.no-things', encodeState({ ...crowd.state, tracks: [] }, crowdWatch, '2026-01-01T00:00:00.000Z', true));
+  await golden(t, 'state-1.things', encodeState([{ state: crowd.state }], crowdWatch, '2026-01-01T00:00:00.000Z', true));
+  await golden(
+    t,
+    'state-1.no-things',
+    encodeState([{ state: { ...crowd.state, tracks: [] } }], crowdWatch, '2026-01-01T00:00:00.000Z', true),
+  );
+  const [about] = unscored.tellings.map((telling) => encodeEvent(telling, { ...doorsWatch, source: 'hall/1' }));
+  await golden(t, 'event-1.source', about ?? new Uint8Array());
+  t.ok(event(JSON.parse(Buffer.from(about ?? []).toString())), JSON.stringify(event.errors));
+  const quiet = { ...unscored.state, open: null, run: null };
+  const halls = [
+    { source: 'hall/1', state: unscored.state },
+    { source: 'hall/2', state: quiet },
+  ];
+  await golden(t, 'state-1.sources', encodeState(halls, doorsWatch, '2026-01-01T00:00:00.000Z', true));
   const states = await validator('state-1');
-  for (const name of ['on', 'off', 'unknown', 'things', 'no-things']) {
+  for (const name of ['on', 'off', 'unknown', 'things', 'no-things', 'sources']) {
     t.ok(states(JSON.parse(await readFile(`test/flow/golden/state-1.${name}.json`, 'utf8'))), JSON.stringify(states.errors));
   }
 });

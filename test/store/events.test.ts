@@ -9,13 +9,14 @@ import Database from 'better-sqlite3';
 import { type Test, test } from 'tap';
 import { type EventState, sight, type Telling } from '../../src/core/event.js';
 import { resultId } from '../../src/core/id.js';
+import { limits } from '../../src/core/limits.js';
 import { judgeSaying, type SaidState } from '../../src/core/saying.js';
 import { sightThings, type TracksState } from '../../src/core/track.js';
 import { type EventWatch, encodeEvent, type TrackWatch } from '../../src/core/watch.js';
 import { storeOptions } from '../../src/store/options.js';
 import { migrate, migrations } from '../../src/store/schema.js';
 import { SqliteStore } from '../../src/store/store.js';
-import { ManualClock, settled } from '../support/settled.js';
+import { ManualClock, record, settled } from '../support/settled.js';
 import { testSurroundings } from '../support/surroundings.js';
 import {
   crowdAt,
@@ -154,13 +155,58 @@ test('a silent input ends its event in the store, and messages of events are no 
   t.equal(await store.explain(first?.resultId ?? ''), null);
 });
 
+test('each source of an input has events of its own; one that is not heard for long makes room, and its event ends', async (t) => {
+  const path = `${t.testdir()}/shoal.db`;
+  const { store, clock } = await open(t, path);
+  clock.mono = 1e9;
+  const watch = { ...doorsWatch, rules: { ...walkRules, onAfterMs: 0 } };
+  let number = 0;
+  const look = (source: string, holds: boolean) => {
+    const sighting = { ...walkSighting(number++), holds, score: holds ? 0.9 : null };
+    const results = [
+      { record: record(sighting.captureId, 'doors', { input: 'cam' }), sinks: [], watched: { watch: { ...watch, source }, sighting } },
+    ];
+    return store.commit({ captureId: sighting.captureId, input: 'cam', replayable: false, results });
+  };
+  for (let i = 0; i < 8; i++) {
+    await look('hall/1', true);
+    await look('hall/2', false);
+  }
+  const first = await eventsOwed(store);
+  t.match(first, [{ phase: 'start', source: 'hall/1' }], 'the quiet one does not end it');
+  t.match(await store.watchStates(), [
+    { source: 'hall/1', state: { open: { id: first[0]?.id } } },
+    { source: 'hall/2', state: { open: null } },
+  ]);
+  await look('hall/2', false);
+  await Promise.all(Array.from({ length: limits.watchedSourcesMax - 1 }, (_, i) => look(`many/${i}`, false)));
+  t.equal((await store.watchStates()).length, limits.watchedSourcesMax, 'no more are remembered');
+  t.match((await eventsOwed(store)).at(-1), { phase: 'end', source: 'hall/1', id: first[0]?.id });
+  await store.lapse([], 1e9);
+  t.same(await store.watchStates(), [], 'and all are forgotten with their pipeline');
+});
+
+test('a state of the schema without sources is kept', async (t) => {
+  const path = `${t.testdir()}/shoal.db`;
+  const db = new Database(path);
+  migrate(db, path, migrations.slice(0, 3));
+  db.prepare('INSERT INTO report_state VALUES (?, ?, ?)').run(
+    'doors',
+    'cam',
+    JSON.stringify({ version: 1, state: { open: null }, watch: {} }),
+  );
+  db.close();
+  const { store } = await open(t, path);
+  t.same(await store.watchStates(), [{ pipeline: 'doors', input: 'cam', state: { open: null }, phases: [] }]);
+});
+
 test('a state of another version counts as none', async (t) => {
   const path = `${t.testdir()}/shoal.db`;
   const first = await open(t, path);
   await first.store.stop();
   const db = new Database(path);
-  db.prepare('INSERT INTO report_state VALUES (?, ?, ?)').run('doors', 'cam', '{"version":9}');
-  db.prepare('INSERT INTO report_state VALUES (?, ?, ?)').run('x', 'y', 'no json');
+  db.prepare('INSERT INTO report_state VALUES (?, ?, ?, ?, ?)').run('doors', 'cam', '', 1, '{"version":9}');
+  db.prepare('INSERT INTO report_state VALUES (?, ?, ?, ?, ?)').run('x', 'y', '', 2, 'no json');
   db.close();
   const { store, clock } = await open(t, path);
   clock.mono = 1e9;
