@@ -4,8 +4,8 @@
  * Nothing in it is learned: each statistic is an operator of ONNX (opset 17) over the samples of a channel, so that plain numbers take the same way
  * as a network's answer: versioned, explained, in an engine.
  */
-import { mkdir, writeFile } from 'node:fs/promises';
-import path from 'node:path';
+import { writeFile } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
 import { dataType, type OnnxModel, type OnnxNode, type OnnxValue } from '../src/compile/onnx/model.js';
 import { nodeOf, tensorOf } from '../src/compile/onnx/values.js';
 import { writeModel } from '../src/compile/onnx/write.js';
@@ -17,7 +17,7 @@ function overSamples(op: string, input: string, output: string): OnnxNode {
   return nodeOf(op, [input], [output], { axes: [1], keepdims: 1 });
 }
 
-function windowStatistics(): OnnxModel {
+function graph(): OnnxModel {
   const value = (name: string, shape: (number | string)[]): OnnxValue => ({
     name,
     type: dataType.float32,
@@ -58,6 +58,10 @@ function windowStatistics(): OnnxModel {
   };
 }
 
-const file = process.argv[2] ?? 'models/window-statistics/1.0.0/model.onnx';
-await mkdir(path.dirname(file), { recursive: true });
-await writeFile(file, writeModel(windowStatistics()));
+export function windowStatistics(): Uint8Array {
+  return writeModel(graph());
+}
+
+if (import.meta.url === pathToFileURL(process.argv[1] ?? '').href) {
+  await writeFile(process.argv[2] ?? 'models/window-statistics/1.0.0/model.onnx', windowStatistics());
+}

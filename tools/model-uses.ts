@@ -32,6 +32,7 @@ const uses: Readonly<Record<string, Use>> = {
   'denoise-speech': { as: 'noise', after: '{ task: detect-speech, as: speech }' },
   'spot-keyword': { as: 'words', when: "words.exists(w, w.label == 'stop')" },
   'detect-anomaly': { as: 'pump', options: 'threshold: 14.5', when: "pump.exists(p, p.label == 'anomaly')" },
+  'measure-series': { as: 'level', when: "level.exists(c, c.label == 'temperature' && c.values.mean > 60)" },
   'embed-audio': { as: 'sounds' },
 };
 
