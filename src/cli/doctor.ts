@@ -2,6 +2,7 @@
  * `shoal doctor`: whether this board can run Shoal, and what would make it run better. Needs no configuration and no daemon.
  */
 import { Command } from 'commander';
+import { findFfmpeg } from '../engine/ffmpeg.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readBoard, readDisk, readNature, readThermal } from '../ops/board.js';
 import { SystemClock } from '../ops/clock.js';
@@ -28,7 +29,7 @@ export function doctorCommand(context: DoctorContext): Command {
     .option('--json', 'print the answer as JSON')
     .option('--state-dir <folder>', 'where the daemon keeps its data', usualStateDir())
     .action(async ({ json, stateDir }: Options) => {
-      const checks = [...(await readAndCheck(stateDir)), await runtime(context), await variants(stateDir)];
+      const checks = [...(await readAndCheck(stateDir)), await runtime(context), await ffmpeg(), await variants(stateDir)];
       const ok = checks.every(({ state }) => state !== 'fail');
       context.stdout.write(json ? `${JSON.stringify({ ok, checks })}\n` : checksText(checks));
       if (!ok) throw new Exit(exitCodes.failed);
@@ -54,6 +55,15 @@ async function runtime(context: DoctorContext): Promise<Check> {
   if (ok) return { check, state: 'ok', found: `a one-operation model ran in ${ms.toFixed(0)} ms` };
   const advice = 'Without it no model runs: install the packages again ("npm ci"), and see "cpu features" and "glibc" above.';
   return { check, state: 'fail', found: reason ?? 'the model did not run', advice };
+}
+
+/** A board that looks at images and WAV files alone needs none. */
+async function ffmpeg(): Promise<Check> {
+  const check = 'ffmpeg';
+  const found = await findFfmpeg();
+  if (found !== null) return { check, state: 'ok', found };
+  const advice = 'FLAC and Ogg sounds fail without it: install the Debian package ffmpeg ("apt-get install ffmpeg").';
+  return { check, state: 'warn', found: 'not installed', advice };
 }
 
 /** Information only: an untuned board runs what is pinned for its class. */

@@ -14,7 +14,7 @@ export const seriesMediaType = 'application/vnd.shoal.series';
 
 const mediaTypes: Readonly<Record<Form, readonly string[]>> = {
   image: ['image/jpeg', 'image/png', 'image/webp', 'image/tiff'],
-  audio: ['audio/wav'],
+  audio: ['audio/wav', 'audio/flac', 'audio/ogg'],
   series: [seriesMediaType, 'text/csv', 'text/tab-separated-values', 'application/x-ndjson'],
   text: ['text/plain', 'text/html', 'text/xml', 'application/json'],
 };

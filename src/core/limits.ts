@@ -117,6 +117,11 @@ export const limits = {
   /** From telephone band halved to studio; beyond it a header is damaged, and the resampler's table grows with it. */
   audioRateHzMin: 4000,
   audioRateHzMax: 192_000,
+  /** Decoding a compressed recording: an hour takes a slow board 20 s, and it must end before a hang is suspected (`hangMsMin`). */
+  audioDecodeMs: 25_000,
+  /** ffmpeg's own memory: its libraries' data and the few packets it holds, and one allocation of them. */
+  ffmpegMemoryBytesMax: 256 * 1024 * 1024,
+  ffmpegAllocationBytesMax: 64 * 1024 * 1024,
   /** A recorder writes a handful; a file of nothing but chunk headers would be walked for ever. */
   wavChunksMax: 1024,
 

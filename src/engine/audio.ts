@@ -1,5 +1,6 @@
 /**
- * Audio decoding: WAV to mono samples at the rate a task asks for. No dependency, no native code.
+ * Audio decoding: WAV to mono samples at the rate a task asks for. No dependency, no native code; what is compressed is ffmpeg's
+ * (compressed-audio.ts).
  *
  * Channels are averaged; what is not a number becomes silence and what leaves -1 .. 1 is clipped. The encoded bytes are kept and read anew
  * for each rate, so that memory is bounded by the file and the samples asked for.
@@ -52,24 +53,26 @@ class WavAudio implements AudioPort {
 
   async samples(rateHz: number): Promise<Float32Array> {
     if (this.#memo?.rateHz !== rateHz) {
-      this.#memo = { rateHz, samples: resample(this.#mono(), this.#wav.frames, this.#wav.rateHz, rateHz) };
+      this.#memo = { rateHz, samples: resample(monoReader(this.#view, this.#wav), this.#wav.frames, this.#wav.rateHz, rateHz) };
     }
     return this.#memo.samples;
   }
+}
 
-  #mono(): SampleReader {
-    const { format, channels, dataOffset } = this.#wav;
-    const view = this.#view;
-    const read = readers[format];
-    const step = bytesPerSample[format];
-    return (from, target) => {
-      let at = dataOffset + from * channels * step;
-      for (let i = 0; i < target.length; i++) {
-        let sum = 0;
-        for (let channel = 0; channel < channels; channel++, at += step) sum += read(view, at);
-        const mean = sum / channels;
-        target[i] = mean >= -1 ? Math.min(1, mean) : mean < -1 ? -1 : 0;
-      }
-    };
-  }
+/** The mean of all channels, -1 .. 1, by frame. */
+export function monoReader(
+  view: DataView,
+  { format, channels, dataOffset }: Pick<WavLayout, 'format' | 'channels' | 'dataOffset'>,
+): SampleReader {
+  const read = readers[format];
+  const step = bytesPerSample[format];
+  return (from, target) => {
+    let at = dataOffset + from * channels * step;
+    for (let i = 0; i < target.length; i++) {
+      let sum = 0;
+      for (let channel = 0; channel < channels; channel++, at += step) sum += read(view, at);
+      const mean = sum / channels;
+      target[i] = mean >= -1 ? Math.min(1, mean) : mean < -1 ? -1 : 0;
+    }
+  };
 }

@@ -41,7 +41,7 @@ export function failureText(capture: FolderCapture, outcomes: readonly SettledOu
   const lines = outcomes.map(({ pipeline, outcome, reason }) => `  ${pipeline}: ${outcome}${reason === undefined ? '' : `, ${reason}`}`);
   const expected = sniffed.readable
     ? 'A complete file that every pipeline asked for it can work on.'
-    : 'A JPEG, PNG, WebP or TIFF image, or a WAV sound. The content decides, not the name.';
+    : 'An image (JPEG, PNG, WebP, TIFF), a sound (WAV, FLAC, Ogg), a table of numbers (CSV, TSV, JSON lines) or a text. The content decides, not the name.';
   const todo = sniffed.readable
     ? 'Look at the file with another program. If it is good, put it into the folder again; if it fails again, the reason above says where.'
     : 'Convert the file to one of these kinds, or take a pipeline that wants it into the configuration.';
