@@ -16,6 +16,7 @@ import type { Refusal } from './look.js';
 import type { FolderOptions } from './options.js';
 import type { Places } from './places.js';
 import { refusalText } from './reason.js';
+import type { Source } from './source.js';
 
 export interface Claimed {
   readonly captures: readonly FolderCapture[];
@@ -29,6 +30,7 @@ export class Claimer {
   readonly #options: FolderOptions;
   readonly #context: InputContext;
   readonly #keeper: Keeper;
+  readonly #source: Pick<Source, 'mint'>;
   readonly #onRefused: (name: string, refusal: Refusal) => void;
 
   constructor(
@@ -37,6 +39,7 @@ export class Claimer {
     options: FolderOptions,
     context: InputContext,
     keeper: Keeper,
+    source: Pick<Source, 'mint'>,
     onRefused: (name: string, refusal: Refusal) => void,
   ) {
     this.#input = input;
@@ -44,13 +47,14 @@ export class Claimer {
     this.#options = options;
     this.#context = context;
     this.#keeper = keeper;
+    this.#source = source;
     this.#onRefused = onRefused;
   }
 
   /** Claims files of the watched folder in this order. */
   async claim(names: readonly Buffer[]): Promise<Claimed> {
-    const claims = names.map((original) => this.#mint(original));
-    const moves = await Promise.allSettled(claims.map((claim) => this.#take(claim)));
+    const claims = names.map((name) => ({ name, ...this.#source.mint(name) }));
+    const moves = await Promise.allSettled(claims.map(({ name, claim }) => this.#take(name, claim)));
     const trouble = moves.find((move) => move.status === 'rejected')?.reason ?? null;
     const taken = claims.filter((_, index) => {
       const move = moves[index];
@@ -58,19 +62,13 @@ export class Claimer {
     });
     if (taken.length === 0) return { captures: [], trouble };
     await this.#places.sync('work', undefined);
-    return { captures: await this.admit(taken), trouble };
-  }
-
-  #mint(original: Buffer): ClaimName {
-    const { clock, boot } = this.#context;
-    const id = captureId(clock.wallMs());
-    // State b at once: an ordinary capture costs one rename in all.
-    return { id, boot, seq: this.#context.nextSeq(), clockSynced: clock.synced(), crashes: 0, deaths: 0, state: 'b', original };
+    const captures = await Promise.all(taken.map(({ claim, monoMs }) => this.#admit(claim, monoMs)));
+    return { captures: captures.filter((capture) => capture !== null), trouble };
   }
 
   /** False when the file went away by itself. */
-  async #take(claim: ClaimName): Promise<boolean> {
-    const from = this.#places.at(undefined, claim.original);
+  async #take(name: Buffer, claim: ClaimName): Promise<boolean> {
+    const from = this.#places.at(undefined, name);
     try {
       await rename(from, this.#places.at('work', Buffer.from(formatClaimName(claim))));
       return true;
@@ -80,18 +78,17 @@ export class Claimer {
     }
   }
 
-  /** Files of `work/` as captures, in the same order; what must not be read is refused instead. `recovered` ones may be suspect. */
-  async admit(claims: readonly ClaimName[], recovered = false): Promise<FolderCapture[]> {
-    const captures = await Promise.all(claims.map((claim) => this.#admit(claim, recovered)));
+  /** Files an earlier life left in `work/`, as captures that may be suspect, in the same order; what must not be read is refused instead. */
+  async readmit(claims: readonly ClaimName[]): Promise<FolderCapture[]> {
+    const captures = await Promise.all(claims.map((claim) => this.#admit(claim, null, true)));
     return captures.filter((capture) => capture !== null);
   }
 
-  async #admit(claim: ClaimName, recovered: boolean): Promise<FolderCapture | null> {
+  async #admit(claim: ClaimName, monoMs: number | null, recovered = false): Promise<FolderCapture | null> {
     const path = this.#places.at('work', Buffer.from(formatClaimName(claim)));
     const opened = await openClaimed(path, this.#options);
     if (opened === null) return null;
-    if (typeof opened !== 'string')
-      return new FolderCapture(this.#places, this.#input, claim, opened, recovered, this.#context.clock.monoMs());
+    if (typeof opened !== 'string') return new FolderCapture(this.#places, this.#input, claim, opened, recovered, monoMs);
     await this.refuse(path, claim.original, opened, claim.id);
     return null;
   }

@@ -25,7 +25,7 @@ export class FolderCapture implements Capture, Claim {
   readonly #stat: Stats;
   #name: ClaimName;
 
-  constructor(places: Places, input: string, name: ClaimName, opened: Opened, recovered: boolean, monoMs: number) {
+  constructor(places: Places, input: string, name: ClaimName, opened: Opened, recovered: boolean, monoMs: number | null) {
     this.#places = places;
     this.#name = name;
     this.#stat = opened.stat;
@@ -43,7 +43,7 @@ export class FolderCapture implements Capture, Claim {
       boot: name.boot,
       seq: name.seq,
       // Of one taken up again only the wall time is known.
-      ...(recovered ? {} : { monoMs }),
+      ...(monoMs === null ? {} : { monoMs }),
     };
   }
 

@@ -27,7 +27,7 @@ const advice: Readonly<Record<Refusal, string>> = {
   too_large: 'Make it smaller, or raise max_bytes of this input in the configuration.',
   directory: 'Put the files themselves into the folder.',
   unreadable: 'Give the daemon read permission, then put the file into the folder again.',
-  stray: 'Put it into the watched folder itself.',
+  stray: 'Hand it in as this input takes files.',
 };
 
 export function refusalText(name: string, refusal: Refusal, options: FolderOptions): string {
@@ -43,7 +43,7 @@ export function failureText(capture: FolderCapture, outcomes: readonly SettledOu
     ? 'A complete file that every pipeline asked for it can work on.'
     : 'An image (JPEG, PNG, WebP, TIFF), a sound (WAV, FLAC, Ogg), a table of numbers (CSV, TSV, JSON lines) or a text. The content decides, not the name.';
   const todo = sniffed.readable
-    ? 'Look at the file with another program. If it is good, put it into the folder again; if it fails again, the reason above says where.'
+    ? 'Look at the file with another program. If it is good, hand it in again; if it fails again, the reason above says where.'
     : 'Convert the file to one of these kinds, or take a pipeline that wants it into the configuration.';
   const what = `It is ${sniffed.what} (${header.mediaType}) of ${header.bytes} bytes.`;
   const foot = [
@@ -59,7 +59,7 @@ export function failureText(capture: FolderCapture, outcomes: readonly SettledOu
 export function changedText(capture: FolderCapture): string {
   const what = 'The file was written to after it had been taken, so the results are about an earlier state of it.';
   const todo =
-    'Let the writer use another name (.part) and rename the finished file, or raise settle_ms of this input. Then put the file in again.';
+    'Let the writer use another name (.part) and rename the finished file, or raise settle_ms of this input. Then hand the file in again.';
   return page(capture.header.name, 'was kept', what, 'A file that is finished when it appears in the folder.', todo, [
     '',
     `Capture ${capture.header.id}.`,

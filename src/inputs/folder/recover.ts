@@ -30,7 +30,7 @@ export async function recover(places: Places, claimer: Claimer, ledger: Ledger, 
     }
     if (claims.length === 0) continue;
     const known = await ledger.settled(claims.map(({ id }) => id));
-    for (const capture of await claimer.admit(claims, true)) {
+    for (const capture of await claimer.readmit(claims)) {
       const outcomes = known.get(capture.header.id);
       if (outcomes === undefined) unsettled.push(capture);
       else settled.push({ capture, settlement: { kind: 'stored', outcomes } });

@@ -5,41 +5,31 @@
  * stands still) and which subfolders were reported; both bounded by `limits.namesRememberedMax`.
  */
 import type { Stats } from 'node:fs';
-import type { Clock } from '../../core/contracts.js';
+import type { InputContext } from '../../core/contracts.js';
+import { captureId } from '../../core/id.js';
 import { limits } from '../../core/limits.js';
 import { isIgnored, look, type Refusal } from './look.js';
 import { turns } from './names.js';
 import type { FolderOptions } from './options.js';
 import type { Places } from './places.js';
-
-export interface Turn {
-  /** Finished files, the oldest first. */
-  readonly ready: readonly Buffer[];
-  readonly refused: readonly { readonly name: Buffer; readonly refusal: Refusal }[];
-  /** Entries that are not finished, and how long until the first may be. */
-  readonly unfinished: number;
-  readonly waitMs: number;
-  /** The oldest modification of a file of this turn, wall ms. */
-  readonly oldestMs: number;
-}
+import type { Minted, Source, Turn } from './source.js';
 
 const ours = new Set(['work', 'done', 'failed']);
 
-export class Scan {
+export class Scan implements Source {
   readonly #places: Places;
   readonly #options: FolderOptions;
-  readonly #clock: Clock;
+  readonly #context: Pick<InputContext, 'clock' | 'boot' | 'nextSeq'>;
   readonly #still = new Map<string, { size: number; mtimeMs: number; sinceMs: number; seen: number }>();
   readonly #reported = new Set<string>();
   #pass = 0;
 
-  constructor(places: Places, options: FolderOptions, clock: Clock) {
+  constructor(places: Places, options: FolderOptions, context: Pick<InputContext, 'clock' | 'boot' | 'nextSeq'>) {
     this.#places = places;
     this.#options = options;
-    this.#clock = clock;
+    this.#context = context;
   }
 
-  /** One reading of the whole folder. */
   async *turns(): AsyncGenerator<Turn> {
     this.#pass++;
     for await (const turn of turns(
@@ -52,6 +42,24 @@ export class Scan {
     for (const [name, { seen }] of this.#still) if (seen !== this.#pass) this.#still.delete(name);
   }
 
+  /** Its id and number are made here: what is found is captured when it is claimed. */
+  mint(original: Buffer): Minted {
+    const { clock, boot } = this.#context;
+    const id = captureId(clock.wallMs());
+    // State b at once: an ordinary capture costs one rename in all.
+    const claim = {
+      id,
+      boot,
+      seq: this.#context.nextSeq(),
+      clockSynced: clock.synced(),
+      crashes: 0,
+      deaths: 0,
+      state: 'b',
+      original,
+    } as const;
+    return { claim, monoMs: clock.monoMs() };
+  }
+
   async look(names: readonly Buffer[]): Promise<Turn> {
     const ready: { name: Buffer; mtimeMs: number }[] = [];
     const refused: { name: Buffer; refusal: Refusal }[] = [];
@@ -62,7 +70,7 @@ export class Scan {
     for (const [index, stat] of stats.entries()) {
       const name = names[index];
       if (stat === null || name === undefined) continue;
-      const found = look(stat, this.#quietMs(name, stat), this.#clock.wallMs() - stat.ctimeMs, this.#options);
+      const found = look(stat, this.#quietMs(name, stat), this.#context.clock.wallMs() - stat.ctimeMs, this.#options);
       if (found.kind !== 'refused') oldestMs = Math.min(oldestMs, stat.mtimeMs);
       if (found.kind === 'ready') ready.push({ name, mtimeMs: stat.mtimeMs });
       else if (found.kind === 'wait') {
@@ -76,10 +84,10 @@ export class Scan {
 
   /** For how long size and modification have stood still: by their date, or by watching where that lies in the future. */
   #quietMs(name: Buffer, stat: Stats): number {
-    const age = this.#clock.wallMs() - stat.mtimeMs;
+    const age = this.#context.clock.wallMs() - stat.mtimeMs;
     if (age >= 0) return age;
     const key = name.toString('latin1');
-    const now = this.#clock.monoMs();
+    const now = this.#context.clock.monoMs();
     const known = this.#still.get(key);
     if (known !== undefined && known.size === stat.size && known.mtimeMs === stat.mtimeMs) {
       known.seen = this.#pass;
