@@ -11,9 +11,9 @@ import { constants } from 'node:fs';
 import { access } from 'node:fs/promises';
 import { join } from 'node:path';
 import type { Readable, Writable } from 'node:stream';
+import { boundCommand } from '../core/bound-child.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import { hasSetpriv } from './setpriv.js';
 
 /** Demuxers of ffmpeg. */
 export type SoundFormat = 'flac' | 'ogg';
@@ -45,8 +45,9 @@ export async function decodeByFfmpeg(encoded: Uint8Array, format: SoundFormat, o
       `a ${format === 'flac' ? 'FLAC' : 'Ogg'} sound is decoded by ffmpeg, which is not installed: apt-get install ffmpeg`,
     );
   }
-  const [command = ffmpeg, ...rest] = [...(await fences()), ffmpeg];
-  const child = spawn(command, [...rest, ...commandLine(format)], { stdio: ['pipe', 'pipe', 'pipe'] });
+  const fenced = (await mayLimit()) ? [...prlimit, '--', ffmpeg] : [ffmpeg];
+  const [command, args] = await boundCommand(fenced[0] ?? ffmpeg, [...fenced.slice(1), ...commandLine(format)]);
+  const child = spawn(command, args, { stdio: ['pipe', 'pipe', 'pipe'] });
   let broken: unknown = null;
   const end = (error: unknown) => {
     broken ??= error;
@@ -86,32 +87,25 @@ function commandLine(format: SoundFormat): string[] {
   return [...quiet, ...fenced, ...input, ...output, 'pipe:1'];
 }
 
-let fencing: Promise<readonly string[]> | undefined;
-
-/** The commands in front of ffmpeg that bind its life to ours and bound it; found out once. */
-function fences(): Promise<readonly string[]> {
-  fencing ??= Promise.all([hasSetpriv(), mayLimit()]).then(([bound, limited]) => [
-    ...(bound ? ['setpriv', '--pdeathsig', 'KILL', '--'] : []),
-    ...(limited ? [...prlimit, '--'] : []),
-  ]);
-  return fencing;
-}
-
+/** What bounds its memory and keeps it from writing files. */
 const prlimit = ['prlimit', `--data=${limits.ffmpegMemoryBytesMax}`, '--fsize=0', '--core=0', '--nofile=32'];
 
-/** A service's filter of system calls may forbid it. */
+let asked: Promise<boolean> | undefined;
+
+/** Whether that may be: a service's filter of system calls may forbid it. Asked once. */
 function mayLimit(): Promise<boolean> {
-  return new Promise((resolve) => {
+  asked ??= new Promise((resolve) => {
     const [command = '', ...flags] = prlimit;
     execFile(command, [...flags, '--', 'true'], { timeout: 10_000 }, (error) => resolve(error === null));
   });
+  return asked;
 }
 
 /** The first line of what it said, without the address of its decoder. */
 function complaintOf(child: ChildProcessByStdio<Writable, Readable, Readable>): () => string {
   let said = '';
   child.stderr.setEncoding('utf8').on('data', (piece: string) => {
-    said = (said + piece).slice(0, limits.engineStderrLineChars);
+    said = (said + piece).slice(0, limits.childStderrLineChars);
   });
   return () => {
     const [line = ''] = said.trim().split('\n');

@@ -11,7 +11,6 @@ import { setPriority } from 'node:os';
 import { bindFlags, canBind } from '../core/bound-child.js';
 import type { Log } from '../core/contracts.js';
 import { limits } from '../core/limits.js';
-import { hasSetpriv } from './setpriv.js';
 
 /** nice(2): an engine gets about a ninth of what the core gets where both want the same processor. */
 const niceness = 10;
