@@ -11,6 +11,7 @@ import type { Loaded } from './config/load-config.js';
 import { writeDurably } from './config/write-durably.js';
 import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
 import { reasonOf, ShoalError } from './core/errors.js';
+import { type Intake, Intakes } from './core/intake.js';
 import { limits } from './core/limits.js';
 import type { PipelineSpec } from './core/pipeline.js';
 import { type WaitingRules, waitingRules } from './core/waiting.js';
@@ -62,6 +63,7 @@ export class Daemon {
   #http: HttpServer | undefined;
   #boot = 0;
   #seq = 0;
+  readonly #intakes = new Intakes();
   #starting: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
@@ -206,6 +208,7 @@ export class Daemon {
       metrics: this.#metrics,
       store: this.#store,
       status: () => this.#status(),
+      intakes: { find: (input) => this.#intakes.find(input), names: intakesOf(this.#settings.inputs) },
     });
     await this.#http.start();
   }
@@ -267,7 +270,14 @@ export class Daemon {
     const schedule = this.#schedule;
     if (schedule === undefined) return;
     for (const [name, settings] of Object.entries(this.#settings.inputs)) {
-      const context = { ...this.#part('input', name), boot: this.#boot, ledger: this.#store, nextSeq: () => ++this.#seq };
+      const context = {
+        ...this.#part('input', name),
+        boot: this.#boot,
+        ledger: this.#store,
+        nextSeq: () => ++this.#seq,
+        stateDir: this.#settings.paths.state_dir,
+        offerIntake: (intake: Intake) => this.#intakes.offer(name, intake),
+      };
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);
       this.#waiting.set(name, waitingRules(input.replayable, settings));
@@ -313,6 +323,11 @@ function build<Part>(kinds: readonly Buildable<Part>[], name: string, settings: 
   const kind = kinds.find(({ type }) => type === settings.type);
   if (kind === undefined) throw new ShoalError('SHOAL_INTERNAL', `"${settings.type}" is no type here, which the configuration has checked`);
   return kind.create(name, settings.options as never, context as never);
+}
+
+/** Inputs to which callers bring captures. */
+function intakesOf(inputs: Readonly<Record<string, PartSettings>>): readonly string[] {
+  return Object.keys(inputs).filter((name) => parts.inputs.some(({ type, byHttp }) => byHttp && type === inputs[name]?.type));
 }
 
 function makeDirectory(path: string): void {

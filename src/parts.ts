@@ -7,6 +7,7 @@ import { fileURLToPath } from 'node:url';
 import { engineOptions } from './engine/options.js';
 import { httpOptions } from './http/http-options.js';
 import { folderInput } from './inputs/folder.js';
+import { httpInput } from './inputs/http.js';
 import { mqttConnection } from './mqtt/connection.js';
 import { boardOptions } from './ops/board-options.js';
 import { logOptions } from './ops/log.js';
@@ -17,7 +18,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput],
+  inputs: [folderInput, httpInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,

@@ -26,7 +26,10 @@ import { sniffFile } from './sniff-file.js';
 export function inferCommand(context: CommandContext<Parts>): Command {
   return new Command('infer')
     .description('run one file through a pipeline or a task, or through all that can read it, and print the results')
-    .argument('<file>', 'an image (JPEG, PNG, WebP, TIFF), a recording (WAV; FLAC and Ogg with ffmpeg), a table, a text, or any file to be identified')
+    .argument(
+      '<file>',
+      'an image (JPEG, PNG, WebP, TIFF), a recording (WAV; FLAC and Ogg with ffmpeg), a table, a text, or any file to be identified',
+    )
     .option('-c, --config <file>', 'configuration with pipelines and folders of models')
     .option('-p, --pipeline <name>', 'a pipeline of the configuration; without it, all of them')
     .option('-t, --task <name>', `a task with its default model: ${context.parts.tasks.map(({ name }) => name).join(', ')}`)

@@ -11,7 +11,10 @@ import type { WhenFull } from '../core/waiting.js';
 import type { Zones } from '../core/zone.js';
 
 /** A kind of input, sink or connection, as far as its options go. */
-export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'>;
+export type ConfigKind = Pick<Kind<unknown, never, unknown>, 'type' | 'options'> & {
+  /** Callers bring its captures by the daemon's HTTP server. */
+  readonly byHttp?: true;
+};
 
 /** A task, as far as a configuration can use it wrongly. */
 export type ConfigTask = Pick<Task, 'name' | 'summary' | 'reads' | 'takesEach' | 'cutsOut' | 'options'>;

@@ -4,6 +4,7 @@
  * Looks names up in the file as written, so that one mistake in an input does not make every pipeline complain about it too.
  */
 import { resolve } from 'node:path';
+import { isLoopback } from '../core/loopback.js';
 import type { PipelineConfig } from '../core/pipeline.js';
 import { checkCondition, sameCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
@@ -30,6 +31,7 @@ export async function crossCheck(draft: Draft, checked: Checked): Promise<void> 
   }
   checkConnections(draft);
   for (const section of ['inputs', 'sinks']) checkPaths(draft, section);
+  checkOpenDoor(draft);
   for (const name of Object.keys(draft.map(['pipelines']) ?? {})) {
     if (draft.map(['pipelines', name]) !== null) await checkPipeline(draft, name);
   }
@@ -56,6 +58,18 @@ function checkPaths(draft: Draft, section: string): void {
     const owner = owners.get(place);
     if (owner === undefined) owners.set(place, name);
     else draft.add([section, name, 'path'], `"${printable(path)}" belongs to ${section}.${owner} already`, 'give each its own');
+  }
+}
+
+/** Whoever reaches the port could bring captures. */
+function checkOpenDoor(draft: Draft): void {
+  const { host, enabled } = draft.map(['http']) ?? {};
+  if (enabled === false || typeof host !== 'string' || isLoopback(host)) return;
+  for (const name of Object.keys(draft.map(['inputs']) ?? {})) {
+    const { type, token } = draft.map(['inputs', name]) ?? {};
+    const open = token === undefined && draft.parts.inputs.some((kind) => kind.byHttp && kind.type === type);
+    const message = `is missing, and http.host "${printable(host)}" can be reached from other machines`;
+    if (open) draft.add(['inputs', name, 'token'], message, 'add token: { credential: NAME } or { file: /PATH }, or listen on 127.0.0.1');
   }
 }
 

@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import type { Capture } from './capture.js';
+import type { Intake } from './intake.js';
 import type { EngineAnswer, EngineJob } from './job.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Outcome } from './result.js';
@@ -101,7 +102,18 @@ export interface Input {
   stop(): Promise<void>;
 }
 
-export type InputKind<Options = unknown> = Kind<Options, InputContext, Input>;
+/** What an input gets besides whose captures callers bring. */
+export interface BroughtContext extends InputContext {
+  /** Where the daemon keeps what must survive a restart. */
+  readonly stateDir: string;
+  /** Lets callers bring captures; answers how to withdraw that. */
+  offerIntake(intake: Intake): () => void;
+}
+
+export interface InputKind<Options = unknown, Context = InputContext> extends Kind<Options, Context, Input> {
+  /** Its captures come by the daemon's own HTTP server: it takes a token where that can be reached from elsewhere. */
+  readonly byHttp?: true;
+}
 
 // ---------------------------------------------------------------- connections and sinks
 

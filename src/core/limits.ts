@@ -234,6 +234,24 @@ export const limits = {
   folderRetryFirstMs: 250,
   folderRetryMaxMs: 15_000,
 
+  /** Captures one HTTP input may hold unsettled: their names are read at a start and kept in memory. */
+  spooledMax: 10_000,
+  /** Keys of callers one HTTP input remembers: an empty file and 200 bytes of memory each. */
+  idempotencyKeysMax: 10_000,
+  idempotencyKeyChars: 255,
+  /** Uploads to one input at once: each has a file open, and shares the disk with the others. */
+  uploadsPerInputMax: 16,
+  /** A body arrives within this time: 64 MiB over a slow radio link of 100 KB a second. */
+  uploadMs: 15 * 60_000,
+  /** Between two pieces of a body, and until a busy disk has taken one. */
+  uploadIdleMs: 30_000,
+  /** Bytes written between two looks at how much room the disk has. */
+  uploadLookBytes: 4 * 1024 * 1024,
+  /** For the last bytes of a body to reach a slow card after they came. */
+  uploadSyncMs: 120_000,
+  /** Bytes of the name a caller gives: with the header of its claim it fits a file name, escaped or not. */
+  broughtNameBytesMax: 200,
+
   /** Deliveries a relay reads at once. */
   relayBatch: 128,
   /** Rows waiting for one group commit. */

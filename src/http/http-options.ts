@@ -8,7 +8,7 @@ export const httpOptions = z.strictObject({
     .min(1)
     .max(253)
     .default('127.0.0.1')
-    .describe('Address to listen on. Health and metrics only: results never leave by TCP.'),
+    .describe('Address to listen on. Health, metrics, and captures brought to inputs of type http: results never leave by TCP.'),
   port: z.int().min(0).max(65_535).default(8788).describe('TCP port, 0..65535; 0 lets the kernel choose one.'),
   allowed_hosts: z
     .array(z.string().min(1).max(253))

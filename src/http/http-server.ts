@@ -1,9 +1,10 @@
 /**
  * The local server: one Fastify application behind two doors, the only door to Fastify.
  *
- * Guarantees: the unix socket serves everything, TCP serves health and metrics only; a TCP port that cannot be had degrades health and is
+ * Guarantees: the unix socket serves everything, TCP health and metrics, and takes what is brought to inputs; a TCP port that cannot be had degrades health and is
  * tried again with backoff, it never stops the daemon; a run_dir where no socket can be made degrades likewise, but one that belongs to
- * another living daemon ends the start. Deliberately has no TLS and no login: it does not leave the machine.
+ * another living daemon ends the start. Deliberately has no TLS; what it takes from
+ * other machines needs a token.
  */
 import { mkdirSync } from 'node:fs';
 import type { Server } from 'node:http';
@@ -15,6 +16,7 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { close, createDoor, listen } from './doors.js';
 import type { HttpOptions } from './http-options.js';
+import { addIntakeRoute, type IntakePort } from './intake-route.js';
 import { addDataRoutes, addErrorAnswers, addHealthRoutes, guard, type HttpPorts } from './routes.js';
 import { inodeOf, listenOnPath, releasePath } from './unix-socket.js';
 
@@ -22,6 +24,8 @@ export interface HttpDeps extends HttpPorts {
   /** `<run_dir>/shoal.sock`. */
   readonly socketPath: string;
   readonly log: Log;
+  /** Where callers bring captures. */
+  readonly intakes: IntakePort;
   /** Where the server says how it is itself, as part `http`. */
   readonly state: Health;
 }
@@ -70,6 +74,7 @@ class LocalServer implements HttpServer {
     addErrorAnswers(app, this.#log);
     addHealthRoutes(app, this.#deps);
     addDataRoutes(app, this.#deps);
+    addIntakeRoute(app, this.#deps.intakes);
     await app.ready();
     await this.#openUnix(app);
     if (this.#options.enabled) await this.#openTcp(app);

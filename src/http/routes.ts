@@ -1,5 +1,5 @@
 /**
- * What can be asked: health and metrics by every door, data by the unix socket only.
+ * What can be asked: health and metrics by every door, data by the unix socket only. What can be brought is in intake-route.ts.
  *
  * Guarantees: every answer is JSON (but for the metrics), an error is `{"error": "<one sentence>"}`; a browser page cannot reach the TCP door
  * under a foreign name (DNS rebinding); health costs no disk and no await. Query values are validated here, whatever the caller claims.
@@ -12,6 +12,7 @@ import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import { outcomes } from '../core/result.js';
 import { doorFor } from './doors.js';
+import { intakePath } from './intake-path.js';
 
 export interface HttpPorts {
   readonly health: { report(): { readonly live: boolean; readonly ready: boolean; readonly reasons: readonly string[] } };
@@ -88,6 +89,7 @@ export function guard(hosts: ReadonlySet<string>): (request: FastifyRequest, rep
     if (!hosts.has(hostName(request.headers.host))) {
       return sendError(reply, 403, 'the Host header names a host this server does not answer for; see http.allowed_hosts');
     }
+    if (request.method === 'POST' && request.routeOptions.url === intakePath) return undefined;
     // The routed pattern and the raw path both count: whatever the router makes of a path, `/v1` stays inside.
     const path = request.routeOptions.url ?? request.url;
     if (path.startsWith('/v1')) return sendError(reply, 403, 'results and status are served on the unix socket only');
@@ -125,10 +127,10 @@ function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], u
   };
 }
 
-function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
+export function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
   return reply.code(status).header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(body));
 }
 
-function sendError(reply: FastifyReply, status: number, sentence: string): FastifyReply {
+export function sendError(reply: FastifyReply, status: number, sentence: string): FastifyReply {
   return sendJson(reply, status, { error: sentence });
 }

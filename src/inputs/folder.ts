@@ -12,6 +12,7 @@
  */
 import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js';
 import { type FolderOptions, folderOptions } from './folder/options.js';
+import { Places } from './folder/places.js';
 import { Scan } from './folder/scan.js';
 import { Taker } from './folder/taker.js';
 
@@ -26,7 +27,8 @@ class FolderInput implements Input {
   readonly #taker: Taker;
 
   constructor(name: string, options: FolderOptions, context: InputContext) {
-    this.#taker = new Taker(name, options, context, (places) => new Scan(places, options, context));
+    const places = new Places(options.path);
+    this.#taker = new Taker(name, places, new Scan(places, options, context), options, context);
   }
 
   /** Resolves when the folder was opened, or could not be: then it is tried again, and health says why. */

@@ -103,6 +103,7 @@ async function daemon(t: Test): Promise<string> {
   const server = createHttpServer(httpOptions.parse({ enabled: false }), {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
     variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
+    intakes: { names: [], find: () => null },
     health,
     state: health,
     metrics: new PromMetrics(),

@@ -77,6 +77,7 @@ function house(t: Test, options: object = {}, socketPath = join(folder(), 'run',
   const deps: HttpDeps = {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
     variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
+    intakes: { names: [], find: () => null },
     health,
     metrics: new PromMetrics(),
     store,

@@ -132,7 +132,7 @@ export class Places {
 }
 
 /** Some filesystems cannot sync a folder and say EINVAL: they owe nothing more. */
-async function syncFolder(path: string): Promise<void> {
+export async function syncFolder(path: string): Promise<void> {
   try {
     const handle = await open(path, constants.O_RDONLY | constants.O_DIRECTORY);
     await handle.sync().finally(() => handle.close());

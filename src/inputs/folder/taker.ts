@@ -19,7 +19,7 @@ import type { FolderCapture } from './folder-capture.js';
 import { Hints } from './hints.js';
 import { Keeper } from './keeper.js';
 import type { FolderOptions } from './options.js';
-import { Places } from './places.js';
+import type { Places } from './places.js';
 import { recover } from './recover.js';
 import type { Source, Turn } from './source.js';
 import { Telling } from './telling.js';
@@ -33,6 +33,7 @@ export class Taker {
   readonly #claimer: Claimer;
   readonly #closer: Closer;
   readonly #source: Source;
+  readonly #onSettled: (id: string) => void;
   readonly #hints = new Hints();
   readonly #stopping = new AbortController();
   /** Every claim of this life that is not closed, by id. */
@@ -45,13 +46,22 @@ export class Taker {
   #loop: Promise<void> | null = null;
   #onEnded: (() => void) | null = null;
 
-  constructor(name: string, options: FolderOptions, context: InputContext, sourceOf: (places: Places) => Source) {
+  /** `onSettled`: the claim of that id is closed. */
+  constructor(
+    name: string,
+    places: Places,
+    source: Source,
+    options: FolderOptions,
+    context: InputContext,
+    onSettled: (id: string) => void = () => {},
+  ) {
     this.#options = options;
     this.#context = context;
-    this.#places = new Places(options.path);
+    this.#places = places;
+    this.#source = source;
+    this.#onSettled = onSettled;
     this.#telling = new Telling(name, this.#places.path, context);
     this.#keeper = new Keeper(this.#places, options, context.clock, (place, files) => this.#telling.evicted(place, files));
-    this.#source = sourceOf(this.#places);
     this.#claimer = new Claimer(name, this.#places, options, context, this.#keeper, this.#source, (file, refusal) =>
       this.#telling.refused(file, refusal),
     );
@@ -61,9 +71,9 @@ export class Taker {
     });
   }
 
-  /** Claimed and not closed. */
-  get held(): Iterable<FolderCapture> {
-    return this.#held.values();
+  /** Whether it is claimed and not closed. */
+  holds(id: string): boolean {
+    return this.#held.has(id);
   }
 
   /** Something has come: the folder is read soon. */
@@ -248,6 +258,7 @@ export class Taker {
       this.#hints.wake();
     } else {
       this.#held.delete(capture.header.id);
+      this.#onSettled(capture.header.id);
       this.#pendingBackoff.reset();
     }
     this.#onEnded?.();
