@@ -193,14 +193,22 @@ test('callers are held back when the room, the spool or the disk is full, and le
 test('a spool that goes away is said, and taken up again when it is back', async (t) => {
   const s = await scene(t);
   await s.post(png);
+  await until('it is offered', () => s.corridor.offered.length === 1);
   rmSync(s.spool, { recursive: true });
   writeFileSync(s.spool, 'in the way');
   t.match(await s.post(png), { status: 503, json: { error: /spool cannot be written/ } });
   await until('health says so', () => s.around.states.get('input:scans')?.state === 'degraded');
   rmSync(s.spool);
   mkdirSync(s.spool);
-  await until('it is taken again', async () => (await s.post(png)).status === 202);
-  await until('and offered', () => s.corridor.offered.length >= 2);
+  let capture: unknown;
+  await until('it is taken again', async () => {
+    const answer = await s.post(png);
+    capture = answer.json.capture;
+    return answer.status === 202;
+  });
+  await until('and offered', () => s.corridor.offered.some(({ capture: { header } }) => header.id === capture));
+  s.corridor.settleAll();
+  await until('and closed', () => s.ledger.open.size === 0);
 });
 
 test('only those who may bring captures can', async (t) => {
