@@ -3,7 +3,7 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-const commands = { mosquitto: 'mosquitto', 'mosquitto-clients': 'mosquitto_sub', 'espeak-ng': 'espeak-ng', strace: 'strace', ffmpeg: 'ffmpeg' };
+const commands = { mosquitto: 'mosquitto', 'mosquitto-clients': 'mosquitto_sub', 'espeak-ng': 'espeak-ng', strace: 'strace' };
 const fonts = {
   'fonts-dejavu-core': 'truetype/dejavu/DejaVuSerif.ttf',
   'fonts-liberation': 'truetype/liberation/LiberationSerif-Regular.ttf',

@@ -44,11 +44,10 @@ export function addIntakeRoute(app: FastifyInstance, intakes: IntakePort): void 
 }
 
 async function bring(request: FastifyRequest, reply: FastifyReply, input: string, intakes: IntakePort): Promise<FastifyReply> {
-  const [local, { names }] = [isLocal(request), intakes];
+  const local = isLocal(request);
   if (isForeignPage(request)) return sendError(reply, 403, 'a page of another site may not bring captures');
-  const known = local && names.length > 0 ? `; there are: ${names.join(', ')}` : '';
-  if (!names.includes(input))
-    return sendError(reply, 404, `no input of that name takes captures by HTTP${names.length === 0 ? ': none does' : known}`);
+  if (!intakes.names.includes(input))
+    return sendError(reply, 404, `no input of that name takes captures by HTTP${othersIn(intakes, local)}`);
   const intake = intakes.find(input);
   if (intake === null) return refuse(reply, 'unavailable', 'the daemon is starting or stopping');
   const forbidden = whyForbidden(request, intake, local);
@@ -61,6 +60,12 @@ async function bring(request: FastifyRequest, reply: FastifyReply, input: string
   const answer = await intake.take(broughtBy(request, key));
   endTime();
   return tell(reply, input, answer);
+}
+
+/** Names are for callers on this machine. */
+function othersIn({ names }: IntakePort, local: boolean): string {
+  if (names.length === 0) return ': none does';
+  return local ? `; there are: ${names.join(', ')}` : '';
 }
 
 function tell(reply: FastifyReply, input: string, answer: IntakeAnswer): FastifyReply {

@@ -273,6 +273,7 @@ test('doctor reads this machine, and its exit code follows its verdict', async (
       'heat and power',
       'clock',
       'model runtime',
+      'ffmpeg',
       'variants',
     ],
   );

@@ -52,6 +52,7 @@ export class Spool {
   async open(): Promise<void> {
     for (const folder of [this.#places.path, this.#incoming, join(this.#places.path, 'keys')])
       await mkdir(folder, { recursive: true, mode: 0o700 });
+    await this.#places.ensure();
     await this.keys.load();
     const unfinished: string[] = [];
     for await (const name of names(this.#incoming))
