@@ -252,7 +252,7 @@ test('a slow caller is let go, others go on', async (t) => {
   const held = Array.from({ length: limits.uploadsPerInputMax }, () => raw(s, `${head('Content-Length: 50\r\n')}x`));
   await until('all are under way', () => readdirSync(join(s.spool, 'incoming')).length === held.length);
   t.match(await s.post(png), { status: 429, json: { error: /uploads to this input are under way/ } });
-  held[0]?.end('x'.repeat(49));
+  held[0]?.write('x'.repeat(49));
   await until('it is taken', () => s.corridor.offered.length === 1);
   t.equal((await s.post(png)).status, 202);
   for (const socket of held) socket.destroy();
