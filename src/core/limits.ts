@@ -3,9 +3,11 @@
  * these are the walls behind it. Bytes are bytes, times are milliseconds.
  */
 import { compileLimits } from './compile-limits.js';
+import { httpLimits } from './http-limits.js';
 
 export const limits = {
   ...compileLimits,
+  ...httpLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
   configBytesMax: 1024 * 1024,
@@ -234,24 +236,6 @@ export const limits = {
   folderRetryFirstMs: 250,
   folderRetryMaxMs: 15_000,
 
-  /** Captures one HTTP input may hold unsettled: their names are read at a start and kept in memory. */
-  spooledMax: 10_000,
-  /** Keys of callers one HTTP input remembers: an empty file and 200 bytes of memory each. */
-  idempotencyKeysMax: 10_000,
-  idempotencyKeyChars: 255,
-  /** Uploads to one input at once: each has a file open, and shares the disk with the others. */
-  uploadsPerInputMax: 16,
-  /** A body arrives within this time: 64 MiB over a slow radio link of 100 KB a second. */
-  uploadMs: 15 * 60_000,
-  /** Between two pieces of a body, and until a busy disk has taken one. */
-  uploadIdleMs: 30_000,
-  /** Bytes written between two looks at how much room the disk has. */
-  uploadLookBytes: 4 * 1024 * 1024,
-  /** For the last bytes of a body to reach a slow card after they came. */
-  uploadSyncMs: 120_000,
-  /** Bytes of the name a caller gives: with the header of its claim it fits a file name, escaped or not. */
-  broughtNameBytesMax: 200,
-
   /** Deliveries a relay reads at once. */
   relayBatch: 128,
   /** Rows waiting for one group commit. */
@@ -354,18 +338,6 @@ export const limits = {
   /** A repeated log line is folded for this long. */
   logFoldMs: 10 * 60_000,
 
-  httpConnectionsMax: 64,
-  httpBodyBytesMax: 64 * 1024,
-  httpRequestMs: 5_000,
-  /** Headers arrive in one packet from every honest caller. */
-  httpHeadersMs: 3_000,
-  httpIdleMs: 10_000,
-  httpHeaderBytesMax: 8 * 1024,
-  /** How often slow connections are looked for: what a late one may cost on top of its limit. */
-  httpCheckMs: 1_000,
-  /** A busy port is tried again. */
-  httpRetryFirstMs: 1_000,
-  httpRetryMaxMs: 60_000,
   pageRowsMax: 1000,
 
   /** PIPE_BUF: a line up to here is written whole, even where engines share the pipe. */
