@@ -1,6 +1,6 @@
 // The arrows of the house (docs/ARCHITECTURE.md). A room may import core and itself; what else is listed here.
-const rooms = ['config', 'inputs', 'tasks', 'engine', 'flow', 'store', 'mqtt', 'sinks', 'registry', 'compile', 'http', 'ops'];
-const alsoImports = { engine: ['tasks'], registry: ['compile'] };
+const rooms = ['config', 'inputs', 'tasks', 'engine', 'flow', 'store', 'mqtt', 'sinks', 'registry', 'compile', 'http', 'ops', 'learn'];
+const alsoImports = { engine: ['tasks'], registry: ['compile'], learn: ['tasks', 'compile', 'registry'] };
 
 const arrows = rooms.map((room) => {
   const allowed = ['core', room, ...(alsoImports[room] ?? [])].join('|');

@@ -24,6 +24,7 @@ const commands: Record<string, () => Promise<Factory>> = {
   infer: async () => (await import('./cli/infer.js')).inferCommand,
   compare: async () => (await import('./cli/compare.js')).compareCommand,
   models: async () => (await import('./cli/models.js')).modelsCommand,
+  learn: async () => (await import('./cli/learn.js')).learnCommand,
   doctor: async () => (await import('./cli/doctor.js')).doctorCommand,
   pipelines: async () => (await import('./cli/pipelines.js')).pipelinesCommand,
   results: async () => (await import('./cli/results.js')).resultsCommand,

@@ -37,8 +37,15 @@ export async function checkPlace(folder: string, instead = 'name another folder 
   }
 }
 
-/** Answers the version folder. Throws USAGE when it is there already, MODEL_INVALID for a card that is not good, else the system's error. */
-export async function writeModelFolder(modelsFolder: string, { card, files, copies }: NewModel): Promise<string> {
+/**
+ * Answers the version folder. `judge` may still refuse what is written, by throwing: then it never appears. Throws USAGE when the version is
+ * there already, MODEL_INVALID for a card that is not good, else the system's error.
+ */
+export async function writeModelFolder(
+  modelsFolder: string,
+  { card, files, copies }: NewModel,
+  judge?: (staged: string) => Promise<void>,
+): Promise<string> {
   const folder = versionFolder(modelsFolder, card);
   checkedCard(cardSchema, card, path.join(folder, cardFile));
   await checkPlace(folder);
@@ -51,5 +58,6 @@ export async function writeModelFolder(modelsFolder: string, { card, files, copi
     for (const [name, from] of copies) await copyFile(from, await inside(name));
     for (const [name, content] of files) await writeFile(await inside(name), content);
     await writeFile(await inside(cardFile), cardText(card));
+    await judge?.(staged);
   });
 }

@@ -1,0 +1,33 @@
+/**
+ * `shoal learn undo`: takes back what was learned last, so that the version before it is the newest again.
+ */
+import { Command } from 'commander';
+import { undoLearned } from '../../learn/write-learned.js';
+import { folderForNew } from '../../registry/model-folders.js';
+import { asFolderError } from '../catalogue/folder-error.js';
+import { readAtStart } from '../catalogue/read-at-start.js';
+import type { ModelsContext } from '../models-context.js';
+import { openModelsSetting, type PlaceOptions } from '../models-setting.js';
+
+interface UndoOptions extends PlaceOptions {
+  readonly out?: string;
+  readonly json?: true;
+}
+
+export function undoCommand(context: ModelsContext): Command {
+  return new Command('undo')
+    .description('take back the newest version of what was learned; the one before it is the newest again')
+    .argument('<name>', 'what was learned: pump, or pump@2 for a certain version')
+    .option('--out <folder>', "folder of models it was written to; the board's own without it")
+    .option('-c, --config <file>', 'configuration whose folders count')
+    .option('--state-dir <folder>', 'where the daemon keeps its data')
+    .option('--json', 'print the answer as JSON')
+    .action(async (name: string, options: UndoOptions) => {
+      const folder = options.out ?? folderForNew((await openModelsSetting(context, options)).paths);
+      const undone = await undoLearned(folder, name).catch((error: unknown) => {
+        throw asFolderError(error, folder);
+      });
+      const now = undone.now === null ? 'No version of it is left.' : `${undone.now} is the newest again.`;
+      context.stdout.write(options.json ? `${JSON.stringify(undone)}\n` : `${undone.removed} is taken back. ${now}\n${readAtStart}\n`);
+    });
+}
