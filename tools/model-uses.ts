@@ -31,8 +31,8 @@ const uses: Readonly<Record<string, Use>> = {
   'detect-speech': { as: 'speech', when: 'speech.exists(s, s.score >= 0.5)' },
   'denoise-speech': { as: 'noise', after: '{ task: detect-speech, as: speech }' },
   'spot-keyword': { as: 'words', when: "words.exists(w, w.label == 'stop')" },
-  'detect-anomaly': { as: 'pump', options: 'threshold: 14.5', when: "pump.exists(p, p.label == 'anomaly')" },
   'measure-series': { as: 'level', when: "level.exists(c, c.label == 'temperature' && c.values.mean > 60)" },
+  'detect-sound-anomaly': { as: 'pump', options: 'threshold: 14.5', when: "pump.exists(p, p.label == 'anomaly')" },
   'embed-audio': { as: 'sounds' },
 };
 

@@ -56,11 +56,19 @@ export const reportSchema = z.strictObject({
     .describe(
       'tell every result that holds; or, on_change, those that say something else than the last one told; or the events they amount to: a start, updates and an end with one id, and a retained state',
     ),
-  on_after_ms: span.optional().describe('events: when must have held for this long before an event starts (ms); 0 if not given'),
+  on_after_ms: span
+    .optional()
+    .describe(
+      'events: when must have held for this long before an event starts (ms); what a model of the stages advises, else 0, if not given',
+    ),
   off_after_ms: span
     .optional()
-    .describe(`events: when must not have held for this long before an event ends (ms); ${eventDefaults.off_after_ms} if not given`),
-  cooldown_ms: span.optional().describe('events: for this long after an end none starts (ms); 0 if not given'),
+    .describe(
+      `events: when must not have held for this long before an event ends (ms); what a model of the stages advises, else ${eventDefaults.off_after_ms}, if not given`,
+    ),
+  cooldown_ms: span
+    .optional()
+    .describe('events: for this long after an end none starts (ms); what a model of the stages advises, else 0, if not given'),
   update_every_ms: span
     .optional()
     .describe(

@@ -24,6 +24,7 @@ export const errorCodes = {
   CAPTURE_CHANGED: 'nobody',
   INPUT_UNAVAILABLE: 'operator',
   INFERENCE: 'model-author',
+  LEARN_REFUSED: 'operator',
   ENGINE_CRASHED: 'model-author',
   ENGINE_HUNG: 'model-author',
   ENGINE_PROTOCOL: 'developer',

@@ -143,6 +143,15 @@ export const limits = {
   seriesChannelsMax: 64,
   /** Samples of one series, of all channels: an hour of 3 x 200 Hz is 2 million; as float 32 MB. */
   seriesValuesMax: 8_000_000,
+  /** Samples of a window a model is shown: fewer have no spectrum; more are a recording, and a transform of 4 MB. */
+  seriesWindowMin: 16,
+  seriesWindowMax: 262_144,
+  /** Spectral bands of one channel: more tell no more of a window, and each must be learned. */
+  seriesBandsMax: 64,
+  /** Numbers of a window that are learned together: their covariance is taken apart, which costs their cube; 256 take a second on a small board. */
+  learnFeaturesMax: 256,
+  /** Windows learned from, spread evenly where there are more: a day of seconds tells no more than these. */
+  learnWindowsMax: 20_000,
   /** The head of an encoded series: 64 names of 64 characters and a few numbers. */
   seriesHeadBytesMax: 16 * 1024,
   /** A text that is looked at as such: a long letter; more is a book. */

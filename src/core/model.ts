@@ -32,6 +32,13 @@ export interface ModelVariant {
   readonly calibration?: StatedCalibration;
 }
 
+/** What a model's maker knows of how its answers come and go. */
+export interface EventAdvice {
+  readonly on_after_ms?: number | undefined;
+  readonly off_after_ms?: number | undefined;
+  readonly cooldown_ms?: number | undefined;
+}
+
 /** A model as the tasks see it. Immutable: a version folder never changes. */
 export interface ModelFacts {
   readonly name: string;
@@ -52,6 +59,8 @@ export interface Model extends ModelFacts {
   /** Where the file comes from, for a person. */
   readonly source: string;
   readonly directory: string;
+  /** Milliseconds: for a pipeline that tells events and says nothing of its own; as in the card. */
+  readonly events?: EventAdvice;
   /** The first one is the default. */
   readonly variants: readonly ModelVariant[];
   /** Variant by class of board, where it is not the default; see board-class.ts. */

@@ -2,10 +2,12 @@
  * Tables as series: CSV, TSV and JSON lines of numbers, a row a moment, a column a channel.
  *
  * Guarantees: a column named time, timestamp, ts, date or datetime (in any case) is the time of the row and no channel; it gives the rate where
- * its steps are even within a tenth, else the rate is null. A column that is no number anywhere is left out; a gap in one that is one is filled by
+ * its steps are even within a tenth. Where most are, rows are missing, doubled or late, and the table is laid on an even grid (even-grid.ts); else
+ * the rate is null. A column that is no number anywhere is left out; a gap in one that is one is filled by
  * what stood before it, and counted. Without a row of names the channels are c1, c2, ... Deliberately knows no quoting beyond RFC 4180's.
  */
 import { ShoalError } from './errors.js';
+import { evenGrid } from './even-grid.js';
 import { limits } from './limits.js';
 import type { Series } from './series.js';
 
@@ -117,8 +119,10 @@ function seriesOf({ names, rows }: Table): Series {
       data[channel * length + i] = last;
     }
   }
-  const { rateHz, startMs } = clockOf(times < 0 ? [] : rows.map((row) => timeOf(row[times])));
-  return { channels: columns.map(({ name }) => name), rateHz, length, data, startMs, filled };
+  const clock = times < 0 ? [] : rows.map((row) => timeOf(row[times]));
+  const { rateHz, startMs } = clockOf(clock);
+  const series = { channels: columns.map(({ name }) => name), rateHz, length, data, startMs, filled };
+  return rateHz === null ? (evenGrid(series, clock) ?? series) : series;
 }
 
 function clockOf(times: readonly (number | null)[]): Pick<Series, 'rateHz' | 'startMs'> {

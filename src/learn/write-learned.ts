@@ -9,7 +9,7 @@ import { createHash } from 'node:crypto';
 import { readFile, rename, stat, writeFile } from 'node:fs/promises';
 import path from 'node:path';
 import { ShoalError } from '../core/errors.js';
-import { type Model, modelRef } from '../core/model.js';
+import { type EventAdvice, type Model, modelRef } from '../core/model.js';
 import type { TensorSpec } from '../core/tensor.js';
 import { type Card, cardSchema, cardShape, licenceFile, readCard } from '../registry/card.js';
 import { compareVersions, openRegistry } from '../registry/registry.js';
@@ -34,6 +34,8 @@ export interface Learned {
   readonly params: Readonly<Record<string, unknown>>;
   /** In the order of the classes; none for a model without. */
   readonly labels?: readonly string[];
+  /** For a pipeline that tells events and says nothing of its own. */
+  readonly events?: EventAdvice;
   /** What was measured on data that took no part in the fit. */
   readonly quality: Card['quality'];
   /** What it was learned from, a sentence for a person. */
@@ -78,6 +80,7 @@ export async function writeLearned(
     outputs: learned.outputs,
     params: learned.params,
     ...(learned.labels === undefined ? {} : { labels: 'labels.txt' }),
+    ...(learned.events === undefined ? {} : { events: learned.events }),
     quality: learned.quality,
   });
   const files = new Map<string, Uint8Array | string>([

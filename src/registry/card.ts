@@ -95,6 +95,9 @@ const download = z.strictObject({
   bytes: z.int().positive().max(limits.onnxBytesMax),
 });
 
+/** As in a configuration: what lasts longer than a day is no event. */
+const eventSpan = z.int().min(0).max(86_400_000);
+
 const source = z
   .strictObject({
     package: z
@@ -150,6 +153,11 @@ export const cardShape = z.strictObject({
   params: z.record(z.string(), z.unknown()).default({}).describe('What the task needs; validated by the task.'),
   calibration: calibrationShape.optional().describe('Of the scores of all variants that state none of their own.'),
   labels: inside.optional().describe('One label a line, in the order of the classes.'),
+  events: z
+    .strictObject({ on_after_ms: eventSpan, off_after_ms: eventSpan, cooldown_ms: eventSpan })
+    .partial()
+    .optional()
+    .describe('What a pipeline that tells events takes where its own report says nothing (ms).'),
   quality: z.array(z.strictObject({ metric: text, value: z.number(), data: text, measured_by: text })).default([]),
   golden: z
     .array(z.strictObject({ capture: inside, each: inside.optional(), output: inside, tolerance: z.number().nonnegative() }))
@@ -253,6 +261,7 @@ function modelOf(card: Card, directory: string, labels: readonly string[]): Mode
     outputs: card.outputs,
     params: card.params,
     labels,
+    ...(card.events === undefined ? {} : { events: card.events }),
     variants: Object.entries(card.variants).map(([name, variant]) =>
       variantOf(name, { calibration: card.calibration, ...variant }, directory),
     ),

@@ -7,7 +7,7 @@
 
 import { reasonOf } from '../core/errors.js';
 import { eventDefaults } from '../core/event.js';
-import { asVariant, type Model, modelRef } from '../core/model.js';
+import { asVariant, type EventAdvice, type Model, modelRef } from '../core/model.js';
 import {
   type CheaperWay,
   type CropSpec,
@@ -85,7 +85,10 @@ export function resolvePipelines(
       budgetMs: config.budget_ms ?? null,
       hangMs: config.hang_ms ?? defaults.hangMs,
       priority: config.priority,
-      report: resolveReport(config.report),
+      report: resolveReport(
+        config.report,
+        stages.flatMap((stage) => stage?.runs[0]?.model.events ?? []),
+      ),
       sinks: config.sinks ?? defaults.sinks,
       ...(config.abstain === undefined ? {} : { abstain: config.abstain }),
       ...(config.max_rate_hz === undefined ? {} : { maxRateHz: config.max_rate_hz }),
@@ -107,13 +110,20 @@ function withStandIns(pipelines: readonly PipelineSpec[]): PipelineSpec[] {
   });
 }
 
-/** Defaults that hold only in some modes, so that the configuration can say where a key means nothing. */
-function resolveReport(config: PipelineConfig['report']): PipelineSpec['report'] {
+/**
+ * Defaults that hold only in some modes, so that the configuration can say where a key means nothing. What it does not say of events the
+ * models of the stages may: the most patient counts.
+ */
+function resolveReport(config: PipelineConfig['report'], advice: readonly EventAdvice[]): PipelineSpec['report'] {
   const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms, track } = config;
+  const advised = (key: keyof EventAdvice, otherwise: number): number => {
+    const all = advice.flatMap((each) => each[key] ?? []);
+    return all.length === 0 ? otherwise : Math.max(...all);
+  };
   const events = {
-    onAfterMs: on_after_ms ?? 0,
-    offAfterMs: off_after_ms ?? eventDefaults.off_after_ms,
-    cooldownMs: cooldown_ms ?? 0,
+    onAfterMs: on_after_ms ?? advised('on_after_ms', 0),
+    offAfterMs: off_after_ms ?? advised('off_after_ms', eventDefaults.off_after_ms),
+    cooldownMs: cooldown_ms ?? advised('cooldown_ms', 0),
     updateEveryMs: update_every_ms ?? eventDefaults.update_every_ms,
   };
   return {

@@ -1,138 +1,194 @@
 /**
- * detect-anomaly: how unusual the sound of a machine is, by an autoencoder that was trained on the sound of a healthy one.
+ * detect-anomaly: how unlike the normal a window of a signal is, by a model that was learned on this machine (`shoal learn anomaly`).
  *
- * The model sees a few frames of log-mel bands and draws them again; what it never heard it draws badly. `values.error` is the mean squared
- * difference over the recording, in the unit of the features, and what counts: against a threshold found on one's own machine,
- * `threshold` of the stage or of the card, the label is `anomaly` above it and `normal` up to it. The score is error / (error + threshold):
- * 0.5 at the threshold, growing with the error, never 1. Where nobody has calibrated a threshold there is no label, and the score, against
- * the card's reference error instead, only orders recordings.
+ * Two kinds of model, by `kind` of the card. `window`: the features of a window (series-features.ts) against the states of the machine when all
+ * was well. `forecast`, for slow series: what is left of the last steps when what went before and the time of day are taken off
+ * (series-forecast.ts). Both answer with an index, about 1 for what is normal, and with what each feature adds to it. Against the threshold of
+ * the card, or of the stage, the label is `anomaly` above and `normal` up to it; the score is index / (index + threshold): 0.5 at the threshold,
+ * growing with the index, never 1. `text` says what moved. A series longer than a window is judged window by window; of more than
+ * `limits.observationsMax` the most unusual are told.
  *
- * Source: DCASE 2020 challenge task 2, baseline; mlcommons/tiny, anomaly_detection/common.py and 01_test.py.
+ * Source: the model is learn/anomaly/normal-model.ts; Mahalanobis (1936), Tipping and Bishop (1999).
  */
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
+import type { Series } from '../core/series.js';
 import type { Task, TaskInput } from '../core/task.js';
-import { floats } from '../core/tensor.js';
+import { floats, type Tensors } from '../core/tensor.js';
+import { forecastWords, windowWords } from './anomaly-words.js';
 import { differentScores } from './different-scores.js';
-import { onlyTensor, readParams } from './model-params.js';
-import { SoundFeatures, soundFeatureParams } from './sound-features.js';
-import { soundInput } from './sound-windows.js';
+import { readParams, unfit } from './model-params.js';
+import { SeriesFeatures, seriesFeatureParams } from './series-features.js';
+import { columnsOf, forecastFeatures, rowOf, seriesForecastParams, stepsNeeded, stepsSeen, toSteps } from './series-forecast.js';
+import { checkRate, namedChannels, windowStarts } from './series-windows.js';
 
 const options = z.strictObject({
   threshold: z
     .number()
     .positive()
     .optional()
-    .describe(
-      "The error above which a sound is an anomaly; without it the card's. Take it from values.error of recordings that are as they should be.",
-    ),
-  piece_s: z
-    .number()
-    .min(0.5)
-    .max(limits.audioSecondsMax)
-    .optional()
-    .describe('Judges pieces of this length, seconds, each on its own; without it the recording as a whole.'),
+    .describe('The index above which a window is an anomaly; without it the one that was learned.'),
 });
 
 type Options = z.infer<typeof options>;
 
-const params = z.strictObject({
-  rate_hz: z.int().positive(),
-  /** Frames in a row that the model sees at once; they move on by one. */
-  frames: z.int().positive().max(1024),
-  features: soundFeatureParams,
-  threshold: z.union([z.number().positive(), z.literal('not calibrated')]),
-  /** An error as the model makes it on what it was trained on: the scale of the score while there is no threshold. */
-  reference_error: z.number().positive(),
-});
+const threshold = z.number().positive();
+export const anomalyParams = z.discriminatedUnion('kind', [
+  z.strictObject({ kind: z.literal('window'), threshold, features: seriesFeatureParams }),
+  z.strictObject({ kind: z.literal('forecast'), threshold, forecast: seriesForecastParams, rate_hz: z.number().positive() }),
+]);
+
+type Params = z.infer<typeof anomalyParams>;
+type Kind<Name extends Params['kind']> = Extract<Params, { kind: Name }>;
 
 function fit(model: ModelFacts): void {
-  const { features, rate_hz: rateHz, frames } = readParams(params, model);
-  const { width } = new SoundFeatures(features, rateHz);
-  soundInput(model, frames, width);
-  onlyTensor(model, 'outputs', [1, frames * width]);
+  const params = readParams(anomalyParams, model);
+  const width = params.kind === 'window' ? new SeriesFeatures(params.features).features.length : forecastFeatures(params.forecast).length;
+  const expected = new Map<string, readonly number[]>([
+    ['index', [1, 1]],
+    ['share', [1, width]],
+    ['expected', [1, width]],
+    ['state', [1]],
+  ]);
+  if (params.kind === 'forecast') expected.set('features', [1, width]);
+  check(model, 'outputs', expected);
+  check(model, 'inputs', params.kind === 'window' ? new Map([['features', [1, width]]]) : forecastInputs(params));
 }
 
-/** Mean squared error of each run of the model, the first at the first frame. */
-async function errors(input: TaskInput<Options>, samples: Float32Array): Promise<Float32Array> {
-  const { frames, features: given, rate_hz: rateHz } = readParams(params, input.model);
-  const features = new SoundFeatures(given, rateHz);
-  const { width } = features;
-  const { name, shape } = soundInput(input.model, frames, width);
-  const output = onlyTensor(input.model, 'outputs', [1, frames * width]).name;
-  const found = new Float32Array(Math.max(0, features.framesIn(samples.length) - frames + 1));
-  const seen = new Float32Array(frames * width);
-  await input.measure('preprocess', () => {
-    for (let frame = 0; frame < frames - 1; frame++) features.frame(samples, frame, seen, (frame + 1) * width);
-  });
-  for (let at = 0; at < found.length; at++) {
-    await input.measure('preprocess', () => {
-      seen.copyWithin(0, width);
-      features.frame(samples, at + frames - 1, seen, (frames - 1) * width);
-    });
-    const drawn = floats(await input.infer({ [name]: { dtype: 'float32', shape, data: seen } }), output);
-    found[at] = meanSquare(seen, drawn);
+function forecastInputs({ forecast }: Kind<'forecast'>): Map<string, readonly number[]> {
+  const { length } = forecast.channels;
+  const seen = stepsSeen(forecast);
+  return new Map([
+    ['rows', [length, seen, columnsOf(forecast)]],
+    ['steps', [length, seen]],
+  ]);
+}
+
+function check(model: ModelFacts, side: 'inputs' | 'outputs', expected: ReadonlyMap<string, readonly number[]>): void {
+  for (const [name, shape] of expected) {
+    const found = model[side].find((tensor) => tensor.name === name);
+    if (found !== undefined && found.shape.join() === shape.join()) continue;
+    throw unfit(model, `it needs ${name}[${shape.join()}] among its ${side}, the card has ${found?.shape.join() ?? 'no such tensor'}`);
   }
-  return found;
-}
-
-function meanSquare(a: Float32Array, b: Float32Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += ((a[i] ?? 0) - (b[i] ?? 0)) ** 2;
-  return sum / a.length;
 }
 
 async function run(input: TaskInput<Options>): Promise<Observation[]> {
-  const { audio, model } = input;
-  if (audio === null) throw new ShoalError('CAPTURE_UNSUPPORTED', 'detect-anomaly listens to audio, and this capture is none');
-  const { rate_hz: rateHz, frames, features } = readParams(params, model);
-  const samples = await input.measure('preprocess', () => audio.samples(rateHz));
-  const all = await errors(input, samples);
-  if (all.length === 0) {
-    const needed = (features.frame_samples + (frames - 1) * features.hop_samples) / rateHz;
-    throw new ShoalError(
-      'CAPTURE_UNSUPPORTED',
-      `the recording is ${audio.durationS.toFixed(3)} s long, ${model.name} needs ${needed.toFixed(3)} s`,
+  const { series, model } = input;
+  if (series === null) throw new ShoalError('CAPTURE_UNSUPPORTED', 'detect-anomaly looks at series of numbers, and this capture is none');
+  const params = readParams(anomalyParams, model);
+  const all = params.kind === 'window' ? await judgeWindows(input, series, params) : await judgeForecasts(input, series, params);
+  if (all.length <= limits.observationsMax) return all;
+  const least = [...all].sort((a, b) => b.score - a.score)[limits.observationsMax - 1]?.score ?? 0;
+  return all.filter(({ score }) => score >= least).slice(0, limits.observationsMax);
+}
+
+async function judgeWindows(
+  input: TaskInput<Options>,
+  series: Series,
+  { features: given, ...params }: Kind<'window'>,
+): Promise<Observation[]> {
+  const { model } = input;
+  const channels = namedChannels(
+    series,
+    given.channels.map(({ name }) => name),
+    model.name,
+  );
+  checkRate(series, given.rate_hz, model.name);
+  const starts = windowStarts(series.length, given.samples, given.hop_samples);
+  if (starts.length === 0) throw tooShort(model, series.length / given.rate_hz, given.samples / given.rate_hz);
+  const features = new SeriesFeatures(given);
+  const observations: Observation[] = [];
+  for (const start of starts) {
+    const found = new Float32Array(features.features.length);
+    const window = channels.map((samples) => samples.subarray(start, start + given.samples));
+    await input.measure('preprocess', () => features.of(window, found, 0));
+    const answer = await input.infer({ features: { dtype: 'float32', shape: [1, found.length], data: found } });
+    const segment = { start_s: rounded(start / given.rate_hz), end_s: rounded((start + given.samples) / given.rate_hz) };
+    observations.push(
+      await input.measure('postprocess', () => ({
+        ...verdict(answer, input.options.threshold ?? params.threshold, () =>
+          windowWords(features.features, { ...movedOf(answer), found }),
+        ),
+        segment,
+      })),
     );
   }
-  return input.measure('postprocess', () => {
-    const hopS = features.hop_samples / rateHz;
-    const piece = input.options.piece_s === undefined ? all.length : Math.max(1, Math.round(input.options.piece_s / hopS));
-    const observations: Observation[] = [];
-    for (let start = 0; start < all.length; start += piece) {
-      const end = Math.min(all.length, start + piece);
-      const segment = { start_s: thousandths(start * hopS), end_s: thousandths(end === all.length ? audio.durationS : end * hopS) };
-      observations.push({ ...judge(mean(all.subarray(start, end)), input), segment });
-    }
-    return observations.slice(0, limits.observationsMax);
-  });
+  return observations;
 }
 
-function judge(error: number, { model, options }: TaskInput<Options>): Observation {
-  const card = readParams(params, model);
-  const threshold = options.threshold ?? (card.threshold === 'not calibrated' ? null : card.threshold);
-  const score = Math.round((error / (error + (threshold ?? card.reference_error))) * 1e4) / 1e4;
-  const values = { error: thousandths(error) };
-  if (threshold === null) return { score, values };
-  return { score, label: error > threshold ? 'anomaly' : 'normal', values: { ...values, threshold } };
+async function judgeForecasts(input: TaskInput<Options>, series: Series, params: Kind<'forecast'>): Promise<Observation[]> {
+  const { forecast } = params;
+  const { model } = input;
+  const given = namedChannels(
+    series,
+    forecast.channels.map(({ name }) => name),
+    model.name,
+  );
+  checkRate(series, params.rate_hz, model.name);
+  const { startMs } = series;
+  if (startMs === null)
+    throw new ShoalError('CAPTURE_UNSUPPORTED', `${model.name} knows days, and this series does not say when it was measured`);
+  const each = Math.max(1, Math.round(forecast.step_s * params.rate_hz));
+  const steps = forecast.channels.map((channel, c) => toSteps(given[c] ?? new Float32Array(), each, channel));
+  const [needed, seen, columns] = [stepsNeeded(forecast), stepsSeen(forecast), columnsOf(forecast)];
+  const length = Math.floor(series.length / each);
+  if (length < needed) throw tooShort(model, length * forecast.step_s, needed * forecast.step_s);
+  const features = forecastFeatures(forecast);
+  const observations: Observation[] = [];
+  for (let last = needed - 1; last < length; last++) {
+    const rows = new Float32Array(steps.length * seen * columns);
+    const newest = new Float32Array(steps.length * seen);
+    await input.measure('preprocess', () => {
+      for (const [c, channel] of steps.entries()) {
+        newest.set(channel.subarray(last - seen + 1, last + 1), c * seen);
+        for (let s = 0; s < seen; s++) rowOf(forecast, channel, last - seen + 1 + s, startMs, rows, (c * seen + s) * columns);
+      }
+    });
+    const answer = await input.infer({
+      rows: { dtype: 'float32', shape: [steps.length, seen, columns], data: rows },
+      steps: { dtype: 'float32', shape: [steps.length, seen], data: newest },
+    });
+    const segment = { start_s: rounded(last * forecast.step_s), end_s: rounded((last + 1) * forecast.step_s) };
+    const words = () =>
+      forecastWords(features, { ...movedOf(answer), found: floats(answer, 'features') }, forecast.channels, forecast.step_s);
+    observations.push(
+      await input.measure('postprocess', () => ({ ...verdict(answer, input.options.threshold ?? params.threshold, words), segment })),
+    );
+  }
+  return observations;
 }
 
-function mean(values: Float32Array): number {
-  return values.reduce((sum, value) => sum + value, 0) / values.length;
+function movedOf(answer: Tensors): { share: Float32Array; expected: Float32Array } {
+  return { share: floats(answer, 'share'), expected: floats(answer, 'expected') };
 }
 
-function thousandths(value: number): number {
+function verdict(answer: Tensors, threshold: number, words: () => string): Observation {
+  const index = floats(answer, 'index')[0] ?? Number.NaN;
+  const score = Math.round((index / (index + threshold)) * 1e4) / 1e4;
+  const values = { index: rounded(index), threshold: rounded(threshold), state: Number(answer.state?.data[0] ?? 0) };
+  if (index <= threshold) return { score, label: 'normal', values };
+  return { score, label: 'anomaly', text: words().slice(0, limits.textCharsMax), values };
+}
+
+function tooShort(model: ModelFacts, foundS: number, neededS: number): ShoalError {
+  return new ShoalError(
+    'CAPTURE_UNSUPPORTED',
+    `the series is ${rounded(foundS)} s long, ${model.name} needs ${rounded(neededS)} s: set the input's window to that`,
+  );
+}
+
+function rounded(value: number): number {
   return Math.round(value * 1e3) / 1e3;
 }
 
 export const detectAnomaly: Task<Options> = {
   name: 'detect-anomaly',
   summary:
-    'Tells how unusual the sound of a machine is: the error of a model that knows the healthy sound, and a score against a threshold.',
-  reads: 'audio',
+    'Tells how unlike the normal a window of a signal is, and which channel and band moved, by a model learned on the machine itself with `shoal learn anomaly`.',
+  reads: 'series',
   takesEach: false,
   options,
   metric: differentScores,

@@ -7,6 +7,7 @@ import { denoiseSpeech } from './denoise-speech.js';
 import { detectAnomaly } from './detect-anomaly.js';
 import { detectFaces } from './detect-faces.js';
 import { detectObjects } from './detect-objects.js';
+import { detectSoundAnomaly } from './detect-sound-anomaly.js';
 import { detectSpeech } from './detect-speech.js';
 import { detectText } from './detect-text.js';
 import { embedAudio } from './embed-audio.js';
@@ -27,6 +28,7 @@ export const tasks: readonly Task[] = [
   detectAnomaly,
   detectFaces,
   detectObjects,
+  detectSoundAnomaly,
   detectSpeech,
   detectText,
   embedAudio,

@@ -5,13 +5,13 @@ import type { ModelFacts } from '../../src/core/model.js';
 import type { Task, TaskInput } from '../../src/core/task.js';
 import { floats } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
-import { detectAnomaly } from '../../src/tasks/detect-anomaly.js';
+import { detectSoundAnomaly } from '../../src/tasks/detect-sound-anomaly.js';
 import { SoundFeatures, soundFeatureParams } from '../../src/tasks/sound-features.js';
 import { openTask } from '../../tools/run-task.js';
 import { catalogueModel } from '../support/catalogue.js';
 
 const data = process.env.SHOAL_TEST_DATA;
-type Options = ReturnType<typeof detectAnomaly.options.parse>;
+type Options = ReturnType<typeof detectSoundAnomaly.options.parse>;
 
 const features = soundFeatureParams.parse({
   frame_samples: 64,
@@ -27,7 +27,7 @@ const features = soundFeatureParams.parse({
 const facts: ModelFacts = {
   name: 'machine',
   version: '1.0.0',
-  task: 'detect-anomaly',
+  task: 'detect-sound-anomaly',
   inputs: [{ name: 'in', dtype: 'float32', shape: [1, 12] }],
   outputs: [{ name: 'out', dtype: 'float32', shape: [1, 12] }],
   params: { rate_hz: 1000, frames: 3, features, threshold: 'not calibrated', reference_error: 12 },
@@ -45,7 +45,7 @@ async function listen(samples: Float32Array, off: (run: number) => number, optio
     file: null,
     each: null,
     model,
-    options: detectAnomaly.options.parse(options),
+    options: detectSoundAnomaly.options.parse(options),
     infer: async (feeds) => {
       const seen = floats(feeds, 'in');
       fed.push([...seen]);
@@ -53,7 +53,7 @@ async function listen(samples: Float32Array, off: (run: number) => number, optio
     },
     measure: async (_, work) => work(),
   };
-  return { observations: await detectAnomaly.run(input), fed };
+  return { observations: await detectSoundAnomaly.run(input), fed };
 }
 
 const sweep = (length: number) => Float32Array.from({ length }, (_, i) => 0.5 * Math.sin(i * i * 0.001));
@@ -105,7 +105,7 @@ test('a recording too short for one look, and what is none, is refused with the 
 test('the model of MLPerf Tiny tells a steady fan from what is no machine', {
   skip: data === undefined && 'SHOAL_TEST_DATA is not set',
 }, async (t) => {
-  const opened = await openTask(detectAnomaly as Task, await catalogueModel(data ?? '', 'machine-sound-ad01'));
+  const opened = await openTask(detectSoundAnomaly as Task, await catalogueModel(data ?? '', 'machine-sound-ad01'));
   const errorOf = async (file: string) => (await opened.run(readFileSync(file))).observations[0]?.values?.error ?? Number.NaN;
   const fan = await errorOf('catalogue/machine-sound-ad01/1.0.0/golden/input.wav');
   const speech = await errorOf(path.join(data ?? '', 'data/speech/speech.wav'));
@@ -115,11 +115,12 @@ test('the model of MLPerf Tiny tells a steady fan from what is no machine', {
 });
 
 test('a card that does not suit is refused with the reason', async (t) => {
-  detectAnomaly.fit(facts);
+  detectSoundAnomaly.fit(facts);
   const wrong: [Partial<ModelFacts>, RegExp][] = [
     [{ inputs: [{ name: 'in', dtype: 'float32', shape: [1, 16] }] }, /float32\[1,3,4\]/],
     [{ outputs: [{ name: 'out', dtype: 'float32', shape: [1, 16] }] }, /float32\[1,12\]/],
     [{ params: { ...facts.params, threshold: 'guessed' } }, /threshold/],
   ];
-  for (const [change, message] of wrong) t.throws(() => detectAnomaly.fit({ ...facts, ...change }), { code: 'MODEL_INVALID', message });
+  for (const [change, message] of wrong)
+    t.throws(() => detectSoundAnomaly.fit({ ...facts, ...change }), { code: 'MODEL_INVALID', message });
 });
