@@ -9,6 +9,7 @@ import type { Benchmark, Figure } from './figure.js';
 
 const benchmarks: Record<string, () => Promise<Benchmark>> = {
   accuracy: async () => (await import('./accuracy.js')).accuracy,
+  anomaly: async () => (await import('./anomaly.js')).anomaly,
   calibration: async () => (await import('./calibration.js')).calibration,
   batching: async () => (await import('./batching.js')).batching,
   cascade: async () => (await import('./cascade.js')).cascade,
