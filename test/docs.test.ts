@@ -11,6 +11,7 @@ import { parts } from '../src/parts.js';
 import { tasks } from '../src/tasks/index.js';
 import { isPictured, knownCards, pictureOf } from '../tools/known-cards.js';
 import { modelsPage, modelsPageFile } from '../tools/make-models-page.js';
+import { learnedBy } from '../tools/model-uses.js';
 
 /** Of a picture in the docs: a page of them has to open over a slow line. */
 const pictureBytesMax = 60_000;
@@ -34,10 +35,7 @@ test('every task has its place and a model on the page of the models', async (t)
   const known = await knownCards();
   for (const { name } of tasks) {
     t.ok(page.includes(`\n## ${name}\n`), `${name} has a section`);
-    t.ok(
-      known.some(({ card }) => card.task === name),
-      `${name} has a model`,
-    );
+    t.ok(known.some(({ card }) => card.task === name) || learnedBy(name) !== null, `${name} has a model, or is learned`);
   }
 });
 
@@ -58,7 +56,8 @@ test('every example on the page of the models is a configuration that passes the
   const folder = await mkdtemp(path.join(tmpdir(), 'shoal-page-'));
   t.teardown(() => rm(folder, { recursive: true }));
   const examples = [...(await readFile(modelsPageFile, 'utf8')).matchAll(/```yaml\n(stages:[^`]+)```/g)].map(([, example = '']) => example);
-  t.equal(examples.length, (await knownCards()).length, 'one for each model');
+  const learned = tasks.filter(({ name }) => learnedBy(name) !== null);
+  t.equal(examples.length, (await knownCards()).length + learned.length, 'one for each model, and for each task that is learned');
   for (const [index, example] of examples.entries()) {
     const file = path.join(folder, `${index}.yaml`);
     const indented = example.replace(/^/gm, '    ');

@@ -10,7 +10,7 @@ import { observationText } from '../src/cli/result-text.js';
 import type { Task } from '../src/core/task.js';
 import type { Card } from '../src/registry/card.js';
 import { isPictured, type KnownCard, knownCards, pictureOf } from './known-cards.js';
-import { exampleOf, tasksInOrder } from './model-uses.js';
+import { exampleOf, learnedBy, tasksInOrder } from './model-uses.js';
 
 export const modelsPageFile = 'docs/models.md';
 
@@ -46,14 +46,18 @@ What a card is, which of several variants runs, how versions are pinned: [varian
 export async function modelsPage(): Promise<string> {
   const known = await knownCards();
   const groups = tasksInOrder().map((task) => ({ task, models: known.filter(({ card }) => card.task === task.name) }));
-  const bare = groups.find(({ models }) => models.length === 0);
+  const bare = groups.find(({ task, models }) => models.length === 0 && learnedBy(task.name) === null);
   if (bare !== undefined) throw new Error(`no model for ${bare.task.name} in models/ or catalogue/`);
   const overview = table(
     ['task', 'model', 'how to get it', 'licence', 'bytes'],
-    groups.flatMap(({ task, models }) => models.map((model) => overviewRow(task, model))),
+    groups.flatMap(({ task, models }) => (models.length === 0 ? [learnedRow(task)] : models.map((model) => overviewRow(task, model)))),
   );
   const sections = groups.map(({ task, models }) =>
-    [`## ${task.name}\n`, `${task.summary}\n`, ...models.map((model) => section(task, model))].join('\n'),
+    [
+      `## ${task.name}\n`,
+      `${task.summary}\n`,
+      ...(models.length === 0 ? [learnedSection(task)] : models.map((model) => section(task, model))),
+    ].join('\n'),
   );
   return [intro, overview, explanation, ...sections].join('\n');
 }
@@ -67,6 +71,16 @@ function overviewRow(task: Task, { card, bundled }: KnownCard): string[] {
     licenceOf(card),
     variants.join('; '),
   ];
+}
+
+/** What is learned on a board cannot be shown here: a name, and where to read on. */
+function learnedRow({ name }: Task): string[] {
+  return [`[\`${name}\`](#${name})`, 'your own', `\`${learnedBy(name)}\``, 'yours', ''];
+}
+
+function learnedSection(task: Task): string {
+  const words = `No model is shipped: \`${learnedBy(task.name)}\` makes one of your own on the board, with its figures on its card ([learning](learn.md)).`;
+  return `${words}\n\n\`\`\`yaml\n${exampleOf(task, 'pump')}\n\`\`\`\n`;
 }
 
 function section(task: Task, known: KnownCard): string {

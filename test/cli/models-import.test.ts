@@ -11,6 +11,7 @@ import { nodeOf, tensorOf } from '../../src/compile/onnx/values.js';
 import { writeModel } from '../../src/compile/onnx/write.js';
 import { readCard } from '../../src/registry/card.js';
 import { noise } from '../support/graph-lab.js';
+import { shoal } from '../support/shoal-command.js';
 import { flag, graphFiles, layersFiles, node, numbers, placeholder } from '../support/tfjs-lab.js';
 import { modelOf, typedValue, withWeightsOutside } from '../support/tiny-onnx.js';
 
@@ -18,25 +19,6 @@ const shared = process.env.SHOAL_TEST_DATA;
 const withModels = { skip: shared === undefined && '1 foreign model: SHOAL_TEST_DATA is not set' };
 
 const fresh = (): string => mkdtempSync(path.join(tmpdir(), 'shoal-import-'));
-
-interface Ended {
-  readonly code: number | null;
-  readonly stdout: string;
-  readonly stderr: string;
-}
-
-/** Nobody sits at its terminal: stdin is closed. */
-function shoal(home: string, ...args: readonly string[]): Promise<Ended> {
-  const child = spawn(path.resolve('bin/shoal'), args, {
-    cwd: home,
-    stdio: ['ignore', 'pipe', 'pipe'],
-    env: { PATH: process.env.PATH, HOME: home, LANG: 'C.UTF-8' },
-  });
-  let [stdout, stderr] = ['', ''];
-  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text));
-  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text));
-  return new Promise((resolve) => child.once('close', (code) => resolve({ code, stdout, stderr })));
-}
 
 /** A network trained here on red, green and blue pictures, in the form its makers' tools save it. */
 async function colourClassifier(folder: string): Promise<void> {

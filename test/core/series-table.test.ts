@@ -31,6 +31,20 @@ test('steps that are uneven give no rate', async (t) => {
   t.equal(read('t,x\n0,1\n0.5,2\n1.01,3\n').rateHz?.toFixed(1), '2.0');
 });
 
+test('rows that are missing, doubled or out of order are laid on an even grid', (t) => {
+  const series = read('t,x\n0,1\n1,2\n2,4\n3,4\n3,5\n5,9\n4.9,7\n7,11\n6,10\n9,30\n');
+  t.equal(series.rateHz, 1);
+  t.equal(series.length, 10);
+  t.same(
+    [...series.data].map((value) => Math.round(value * 100) / 100),
+    [1, 2, 4, 5, 6.05, 9, 10, 11, 20.5, 30],
+    'lines between the rows',
+  );
+  t.equal(series.filled, 2, 'the samples at 4 and 8 have no row near them');
+  t.equal(read('t,x\n0,1\n1,2\n2,3\n60,4\n').rateHz, null, 'a recording with a hole far longer than itself is none');
+  t.end();
+});
+
 test('lines of JSON are objects or arrays', async (t) => {
   const series = read('{"ts":1700000000,"x":1}\n\n{"ts":1700000001,"x":2,"y":5}\n', 'application/x-ndjson');
   t.same(series.channels, ['x', 'y']);

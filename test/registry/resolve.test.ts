@@ -239,3 +239,18 @@ test('the steps of degrade become cheaper ways, each on top of those before, wit
   const deaf = resolve([{ skip: 'b' }, { pipeline: 'small' }], { small: pipeline(stage('hear-things', 'a')) });
   t.equal(deaf.pipelines[0]?.cheaper?.length, 1, 'one that reads something else stands in for none');
 });
+
+test('events take the patience that the models of the stages advise, where the configuration says nothing', async (t) => {
+  const root = folderOf(t);
+  await put(root, 'find', '1.0.0', { task: 'find-things', events: { on_after_ms: 2000, cooldown_ms: 60_000 } });
+  await put(root, 'read', '1.0.0', { task: 'read-things', events: { on_after_ms: 500, off_after_ms: 0 } });
+  const registry = await openRegistry([root]);
+  const stages = [stage('find-things', 'regions'), stage('read-things', 'lines', { each: 'regions' })];
+  const eventsOf = (report: object) => {
+    const config = { ...pipeline(...stages), report: { trace: 'summary' as const, when: 'true', ...report } };
+    return resolvePipelines({ signs: config }, registry, tasks, { sinks: [], hangMs: 1, policy }).pipelines[0]?.report.events;
+  };
+  t.match(eventsOf({ mode: 'events' }), { onAfterMs: 2000, offAfterMs: 0, cooldownMs: 60_000 });
+  t.match(eventsOf({ mode: 'events', on_after_ms: 0, off_after_ms: 7 }), { onAfterMs: 0, offAfterMs: 7, cooldownMs: 60_000 });
+  t.equal(eventsOf({ mode: 'every' }), undefined);
+});

@@ -5,14 +5,14 @@
  * windows that follow each other are alike, and those that overlap share samples.
  */
 import { pick, type Rows } from './linear.js';
-import { fitNormal, indicesOf, type NormalModel, type NormalOptions } from './normal-model.js';
+import { fitNormal, indicesOf, type NormalOptions } from './normal-model.js';
 
 const folds = 5;
 /** Stretches for each fold: few enough to be long, enough that a machine's states are in each. */
 const stretchesPerFold = 8;
 
-/** `apart`: windows so far from each other (in their order) share nothing. `fit` is for tests. */
-export function crossScores(rows: Rows, apart: number, options: NormalOptions, fit: typeof fitNormal = fitNormal): Float64Array {
+/** `apart`: windows so far from each other (in their order) share nothing. */
+export function crossScores(rows: Rows, apart: number, options: NormalOptions): Float64Array {
   const stretch = Math.max(1, Math.ceil(rows.rows / (folds * stretchesPerFold)));
   const foldOf = (row: number): number => Math.floor(row / stretch) % folds;
   const all = Array.from({ length: rows.rows }, (_, row) => row);
@@ -23,7 +23,7 @@ export function crossScores(rows: Rows, apart: number, options: NormalOptions, f
       for (let d = 1 - apart; d < apart; d++) if (row + d >= 0 && row + d < rows.rows && foldOf(row + d) === fold) return true;
       return false;
     };
-    const model: NormalModel = fit(
+    const model = fitNormal(
       pick(
         rows,
         all.filter((row) => !near(row)),

@@ -1,7 +1,8 @@
 /**
  * From examples of the normal to a model, its threshold, and what is to be said against it.
  *
- * Guarantees: the threshold and every figure come from scores of windows by models that had not seen them. Looks at nothing but what was given
+ * Guarantees: the threshold and every figure come from scores of windows by models that had not seen them; only how many states there are is
+ * told by all. Looks at nothing but what was given
  * as normal.
  */
 import { crossScores } from './cross-fit.js';
@@ -39,16 +40,17 @@ export interface EvaluateOptions {
 
 /** Throws LEARN_REFUSED where the end of the recordings is unlike what was before it. */
 export function evaluate(examples: Examples, { falseAlarmEveryS, acceptDrift }: EvaluateOptions): Evaluated {
-  const { rows, fitting, apart, hopS } = examples;
+  const { rows, apart, hopS } = examples;
+  const model = fitNormal(rows, examples.fitting);
+  const fitting = { ...examples.fitting, states: model.states.count };
   const scores = crossScores(rows, apart, fitting);
-  const threshold = returnLevel(scores, hopS, falseAlarmEveryS);
+  const threshold = returnLevel(scores, hopS, falseAlarmEveryS, 1 + Math.floor(examples.events.on_after_ms / (1000 * hopS)));
   const late = lateRows(examples.places);
   const early = Array.from({ length: rows.rows }, (_, row) => row).filter((row) => !late.has(row));
   const before = fitNormal(pick(rows, early), fitting);
   const lateScores = indicesOf(before, pick(rows, [...late]));
   const lateAbove = mean(lateScores.map((score) => (score > threshold ? 1 : 0)));
   if (lateAbove > driftShareMax && !acceptDrift) throw drifting(examples, before, [...late], lateAbove);
-  const model = fitNormal(rows, fitting);
   return { model, threshold, scores, lateAbove, suspicious: suspiciousOf(examples, model, scores, threshold) };
 }
 

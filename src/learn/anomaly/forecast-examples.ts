@@ -71,7 +71,7 @@ export function forecastExamples(recordings: readonly Recording[], channels: rea
     }),
     hopS: stepS,
     apart: params.spans.at(-1) ?? 1,
-    fitting: { leastScale: features.map(() => leastScale), oneState: true },
+    fitting: { leastScale: features.map(() => leastScale), states: 1 },
     channels,
     words: ({ share, expected }, found) => forecastWords(features, { share, expected, found }, params.channels, stepS),
     graph: (model) => normalGraph(model, forecastFront(params, weights)),

@@ -1,5 +1,5 @@
 /**
- * What is normal: a cloud around each of the states of a machine, all of one shape, and how far a row of features lies outside.
+ * What is normal: a cloud around each of the states of a machine, each of its own size but all of one shape, and how far a row of features lies outside.
  *
  * The shape is a probabilistic principal component analysis: along its first components the distance counts by their variance (Mahalanobis),
  * and what the components cannot draw again (the reconstruction error) by the variance that is left on average. `index` is the root of both
@@ -18,6 +18,8 @@ export interface NormalModel {
   readonly scale: Float64Array;
   /** Standardised: (value - centre) / scale. */
   readonly states: States;
+  /** How far each feature scatters in each state, as `states`: a machine at rest is not as even as one that runs. */
+  readonly spread: Float64Array;
   /** Components x features, each of length 1, and the variance along each. */
   readonly components: number;
   readonly basis: Float64Array;
@@ -30,26 +32,33 @@ export interface NormalModel {
 const explained = 0.8;
 /** Rows for each component: with fewer its variance is a guess. */
 const rowsPerComponent = 4;
+/** A state's own scatter counts as much as that of all states once it has so many rows: with fewer it is mostly chance. */
+const ownSpreadRows = 10;
 /** Against a variance that only seems to be nothing. */
 const restMin = 0.02;
 
 export interface NormalOptions {
   /** What counts as nothing, a feature each: no scale is below it. */
   readonly leastScale: ArrayLike<number>;
-  /** A machine in states, or one cloud. */
-  readonly oneState?: boolean;
+  /** How many states there are; found out where it is not said. */
+  readonly states?: number;
 }
 
-export function fitNormal(rows: Rows, { leastScale, oneState = false }: NormalOptions): NormalModel {
+export function fitNormal(rows: Rows, { leastScale, states: count }: NormalOptions): NormalModel {
   const { columns } = rows;
   const { centre, scale } = standardOf(rows, leastScale);
   const standard = standardised(rows, centre, scale);
-  const states = oneState ? { count: 1, middles: new Float64Array(columns) } : findStates(standard);
+  // Of one state the centre is the middle, which does not mind the few that are not normal.
+  const states = count === 1 ? { count, middles: new Float64Array(columns) } : findStates(standard, count);
+  const nearest = Array.from({ length: rows.rows }, (_, row) => nearestState(states, standard, row).state);
+  const spread = spreadOf(standard, states, nearest, (c) => (leastScale[c] ?? 0) / (scale[c] ?? 1));
   const covariance = new Float64Array(columns * columns);
   const offset = new Float64Array(columns);
   for (let row = 0; row < rows.rows; row++) {
-    const { state } = nearestState(states, standard, row);
-    for (let c = 0; c < columns; c++) offset[c] = (standard.data[row * columns + c] ?? 0) - (states.middles[state * columns + c] ?? 0);
+    const at = (nearest[row] ?? 0) * columns;
+    for (let c = 0; c < columns; c++) {
+      offset[c] = ((standard.data[row * columns + c] ?? 0) - (states.middles[at + c] ?? 0)) / (spread[at + c] ?? 1);
+    }
     for (let a = 0; a < columns; a++) {
       const left = offset[a] ?? 0;
       for (let b = a; b < columns; b++) covariance[a * columns + b] = (covariance[a * columns + b] ?? 0) + left * (offset[b] ?? 0);
@@ -69,6 +78,7 @@ export function fitNormal(rows: Rows, { leastScale, oneState = false }: NormalOp
     centre,
     scale,
     states,
+    spread,
     components,
     basis: vectors.slice(0, components * columns),
     variances: values.slice(0, components).map((value) => Math.max(value, rest)),
@@ -87,12 +97,14 @@ export interface Judged {
 }
 
 export function judge(model: NormalModel, features: ArrayLike<number>): Judged {
-  const { features: width, centre, scale, states } = model;
+  const { features: width, centre, scale, states, spread } = model;
   let best: { total: number; state: number; parts: Float64Array } | null = null;
   for (let state = 0; state < states.count; state++) {
     const offset = Float64Array.from(
       { length: width },
-      (_, c) => ((features[c] ?? 0) - (centre[c] ?? 0)) / (scale[c] ?? 1) - (states.middles[state * width + c] ?? 0),
+      (_, c) =>
+        (((features[c] ?? 0) - (centre[c] ?? 0)) / (scale[c] ?? 1) - (states.middles[state * width + c] ?? 0)) /
+        (spread[state * width + c] ?? 1),
     );
     const parts = partsOf(model, offset);
     const total = parts.reduce((sum, part) => sum + part, 0);
@@ -141,6 +153,31 @@ function standardOf({ rows, columns, data }: Rows, leastScale: ArrayLike<number>
     scale[c] = Math.max(robust, deviation(values) / 2, leastScale[c] ?? 0, Number.MIN_VALUE);
   }
   return { centre, scale };
+}
+
+/**
+ * Of each state the root of its variance, drawn to that within all states; never below what counts as nothing. A single state has the scale,
+ * which does not mind the few that are not normal.
+ */
+function spreadOf({ columns, data }: Rows, states: States, nearest: readonly number[], least: (column: number) => number): Float64Array {
+  if (states.count === 1) return new Float64Array(columns).fill(1);
+  const squares = new Float64Array(states.count * columns);
+  const members = new Float64Array(states.count);
+  for (const [row, state] of nearest.entries()) {
+    members[state] = (members[state] ?? 0) + 1;
+    for (let c = 0; c < columns; c++) {
+      const at = state * columns + c;
+      squares[at] = (squares[at] ?? 0) + ((data[row * columns + c] ?? 0) - (states.middles[at] ?? 0)) ** 2;
+    }
+  }
+  return squares.map((sum, at) => {
+    const c = at % columns;
+    let all = 0;
+    for (let state = 0; state < states.count; state++) all += squares[state * columns + c] ?? 0;
+    const pooled = all / Math.max(1, nearest.length - states.count);
+    const own = members[Math.floor(at / columns)] ?? 0;
+    return Math.max(Math.sqrt((ownSpreadRows * pooled + sum) / (ownSpreadRows + Math.max(0, own - 1))), least(c), Number.MIN_VALUE);
+  });
 }
 
 function standardised({ rows, columns, data }: Rows, centre: Float64Array, scale: Float64Array): Rows {

@@ -30,25 +30,12 @@ export function featuresFront(model: NormalModel): Front {
 }
 
 export function normalGraph(model: NormalModel, front: Front = featuresFront(model)): LearnedGraph {
-  const { features: width, states, components, basis, centre, scale, rest } = model;
-  const turned = new Float32Array(width * components);
-  for (let k = 0; k < components; k++) for (let c = 0; c < width; c++) turned[c * components + k] = basis[k * width + c] ?? 0;
-  const weights = [
-    tensorOf('centre', Float32Array.from(centre), [1, width]),
-    tensorOf('scale', Float32Array.from(scale), [1, width]),
-    tensorOf('states', Float32Array.from(states.middles), [states.count, width]),
-    tensorOf('basis', Float32Array.from(basis), [components, width]),
-    tensorOf('basis_turned', turned, [width, components]),
-    tensorOf('component_weights', Float32Array.from(componentWeights(model)), [1, components]),
-    tensorOf('rest', Float32Array.of(1 / rest), [1]),
-    tensorOf('width', Float32Array.of(width), [1]),
-    tensorOf('least', Float32Array.of(1e-30), [1]),
-    tensorOf('along_features', BigInt64Array.of(1n), [1]),
-  ];
+  const width = model.features;
   const nodes = [
     nodeOf('Sub', ['features', 'centre'], ['centred']),
     nodeOf('Div', ['centred', 'scale'], ['standard']),
-    nodeOf('Sub', ['standard', 'states'], ['offset']),
+    nodeOf('Sub', ['standard', 'states'], ['apart']),
+    nodeOf('Div', ['apart', 'spread'], ['offset']),
     nodeOf('MatMul', ['offset', 'basis_turned'], ['along']),
     nodeOf('Mul', ['along', 'component_weights'], ['weighted']),
     nodeOf('MatMul', ['weighted', 'basis'], ['pull']),
@@ -81,7 +68,7 @@ export function normalGraph(model: NormalModel, front: Front = featuresFront(mod
     graph: {
       name: 'normal',
       nodes: [...front.nodes, ...nodes],
-      initializers: [...front.weights, ...weights],
+      initializers: [...front.weights, ...weightsOf(model)],
       inputs: front.inputs.map(borderOf),
       outputs: outputs.map(borderOf),
       values: [],
@@ -91,6 +78,25 @@ export function normalGraph(model: NormalModel, front: Front = featuresFront(mod
     rest: [],
   };
   return { onnx: writeModel(graph), inputs: front.inputs, outputs };
+}
+
+function weightsOf(model: NormalModel): OnnxTensor[] {
+  const { features: width, states, spread, components, basis, centre, scale, rest } = model;
+  const turned = new Float32Array(width * components);
+  for (let k = 0; k < components; k++) for (let c = 0; c < width; c++) turned[c * components + k] = basis[k * width + c] ?? 0;
+  return [
+    tensorOf('centre', Float32Array.from(centre), [1, width]),
+    tensorOf('scale', Float32Array.from(scale), [1, width]),
+    tensorOf('states', Float32Array.from(states.middles), [states.count, width]),
+    tensorOf('spread', Float32Array.from(spread), [states.count, width]),
+    tensorOf('basis', Float32Array.from(basis), [components, width]),
+    tensorOf('basis_turned', turned, [width, components]),
+    tensorOf('component_weights', Float32Array.from(componentWeights(model)), [1, components]),
+    tensorOf('rest', Float32Array.of(1 / rest), [1]),
+    tensorOf('width', Float32Array.of(width), [1]),
+    tensorOf('least', Float32Array.of(1e-30), [1]),
+    tensorOf('along_features', BigInt64Array.of(1n), [1]),
+  ];
 }
 
 export function spec(name: string, shape: readonly number[]): TensorSpec {

@@ -24,7 +24,11 @@ export interface States {
   readonly middles: Float64Array;
 }
 
-export function findStates(rows: Rows): States {
+export function findStates(rows: Rows, count = countStates(rows)): States {
+  return cluster(thinned(rows, rowsToFitBy), count);
+}
+
+export function countStates(rows: Rows): number {
   const some = thinned(rows, rowsToChooseBy);
   // Whole runs of neighbours on one side: they are alike, and would vouch for each other.
   const run = Math.max(1, Math.floor(some.rows / 40));
@@ -40,8 +44,7 @@ export function findStates(rows: Rows): States {
     distances.push(distanceTo(other, cluster(fitted, count)));
   }
   const best = Math.min(...distances);
-  const count = Math.max(1, distances.findIndex((distance) => distance <= best * nearEnough) + 1);
-  return cluster(thinned(rows, rowsToFitBy), count);
+  return Math.max(1, distances.findIndex((distance) => distance <= best * nearEnough) + 1);
 }
 
 /** The nearest state of a row, and how far it is, squared. */

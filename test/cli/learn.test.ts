@@ -1,0 +1,53 @@
+/** `shoal learn` as an operator runs it: from a table to a model that `shoal infer` judges another table by, and back. */
+import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import path from 'node:path';
+import { test } from 'tap';
+import { shoal } from '../support/shoal-command.js';
+import { csvOf, motor } from '../support/signals.js';
+
+const tone = (s: number) => (s >= 10 ? 0.3 * Math.sin(2 * Math.PI * 37 * s) : 0);
+
+test('learned from a table, used on another, taken back', async (t) => {
+  const home = t.testdir({
+    'normal.csv': csvOf(motor({ seconds: 60, seed: 1 })),
+    'today.csv': csvOf(motor({ seconds: 12, seed: 2, also: tone })),
+    'short.csv': csvOf(motor({ seconds: 5, seed: 1 })),
+    'shoal.yaml': `version: 1
+device: { id: pump-house }
+paths: { state_dir: state, models_dirs: [models] }
+inputs: { inbox: { type: folder, path: in } }
+sinks: { log: { type: file, path: out.jsonl } }
+pipelines:
+  pump:
+    from: [inbox]
+    stages: [{ task: detect-anomaly, model: pump, as: anomaly }]
+    report: { when: "anomaly.exists(a, a.label == 'anomaly')", mode: events }
+`.replace(/: (state|in|out.jsonl)\b/g, (_, name) => `: PLACE/${name}`),
+  });
+  const config = path.join(home, 'shoal.yaml');
+  writeFileSync(config, readFileSync(config, 'utf8').replaceAll('PLACE', home).replace('[models]', `[${home}/models]`));
+
+  const short = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'short.csv', '-c', config);
+  t.match(short, { code: 1, stderr: /shoal: 9 windows of 1 s are too little/ });
+  t.notOk(existsSync(path.join(home, 'models')), 'what is refused leaves nothing behind');
+
+  const learned = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'normal.csv', '-c', config);
+  t.match(learned, { code: 0, stderr: '' });
+  t.match(learned.stdout, /Learned from 119 windows of x, y: \d+ features, \d states of the machine/);
+  t.match(learned.stdout, /pump@1.0.0 is in .*models\/pump\/1.0.0/);
+  t.match(learned.stdout, /systemctl restart shoal/);
+
+  const found = await shoal(home, 'infer', 'today.csv', '-c', config, '--json');
+  t.equal(found.code, 0, found.stderr);
+  const { observations } = JSON.parse(found.stdout) as {
+    observations: { anomaly: { label: string; text?: string; segment: { start_s: number } }[] };
+  };
+  const odd = observations.anomaly.filter(({ label }) => label === 'anomaly');
+  t.ok(odd.length >= 2 && odd.every(({ segment }) => segment.start_s >= 9), `${odd.map(({ segment }) => segment.start_s)}`);
+  t.match(odd.at(-1)?.text, /y: energy from 3/);
+
+  const again = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'normal.csv', '-c', config, '--json');
+  t.match(JSON.parse(again.stdout), { model: 'pump@2.0.0', events: { on_after_ms: 2000 }, windows: 119 });
+  const undone = await shoal(home, 'learn', 'undo', 'pump', '-c', config);
+  t.match(undone, { code: 0, stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again./ });
+});
