@@ -16,6 +16,7 @@ import { simplify } from './passes/index.js';
 import { quantizeDynamically } from './quantize/dynamic.js';
 import { equalize } from './quantize/equalize.js';
 import { quantizeModel } from './quantize/quantize-model.js';
+import { speechFrames } from './speech-frames.js';
 
 /** Of the compiler: goes up when the same recipe would give other bytes. */
 export const compilerGeneration = 1;
@@ -58,6 +59,7 @@ const recipeSchema = z.strictObject({
   source_sha256: z.string().regex(/^[0-9a-f]{64}$/, 'must be 64 hexadecimal digits, lower case'),
   compiler: z.int().positive(),
   import: importSchema.optional().describe('How the source becomes ONNX, where it is in another format.'),
+  speech_frames: z.literal(true).optional().describe('A Silero voice activity model that hears many frames a run.'),
   pixels: pixelsSchema.optional().describe('The normalisation of pixels, done by the model.'),
   dynamic: dynamicSchema.optional().describe('Matrix products in int8 whose activations have the range of each run.'),
   quantize: quantizeSchema.optional(),
@@ -99,7 +101,8 @@ export function buildVariant(source: Uint8Array | SourceFiles, recipe: Recipe): 
       `the recipe is of compiler generation ${recipe.compiler}, this is ${compilerGeneration}: compile the model again`,
     );
   }
-  const model = readSource(source, recipe);
+  const read = readSource(source, recipe);
+  const model = recipe.speech_frames === undefined ? read : speechFrames(read);
   simplify(model);
   // Before anything scales the weights: factors and ranges are those of the model that was looked at.
   if (recipe.quantize?.equalize) equalize(new Graph(model));
