@@ -115,7 +115,14 @@ function stageText(stage: StageTrace): string {
   const by = stage.model === undefined ? '' : ` with ${stage.model}, variant ${stage.variant ?? '?'},`;
   const verb = stage.state === 'failed' ? 'failed' : 'ran';
   const runs = `${plural(stage.inputs, 'input')}, ${plural(stage.runs, 'model run')}`;
-  return `${name} ${verb}${by} in ${ms(total)} (${parts}) over ${runs}, and found ${stage.found}${stage.calibrated ? ', with calibrated scores' : ''}.`;
+  return `${name} ${verb}${by} in ${ms(total)} (${parts}) over ${runs}, and found ${stage.found}${stage.calibrated ? ', with calibrated scores' : ''}.${streamText(stage.stream)}`;
+}
+
+function streamText(stream: StageTrace['stream']): string {
+  if (stream === undefined) return '';
+  if (stream === 'continued') return ' It went on from the window before.';
+  const why = stream === 'fresh' ? 'it knew of no window before' : stream.slice('reset: '.length);
+  return ` It began afresh: ${why}.`;
 }
 
 /** Of the words of a trace, those that mean little to one who has not seen the configuration. */

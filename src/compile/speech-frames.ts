@@ -50,15 +50,15 @@ export function speechFrames(model: OnnxModel): OnnxModel {
       name: graph.name,
       nodes: writer.nodes,
       initializers: writer.initializers,
-      inputs: [valueOf('input', ['frames', 576]), valueOf('state', [2, 1, 128])],
-      outputs: [valueOf(output, ['frames', 1]), valueOf(stateN, [2, 1, 128])],
+      inputs: [boundary('input', ['frames', 576]), boundary('state', [2, 1, 128])],
+      outputs: [boundary(output, ['frames', 1]), boundary(stateN, [2, 1, 128])],
       values: [],
       rest: [],
     },
   };
 }
 
-function valueOf(name: string, shape: (number | string)[]): OnnxValue {
+function boundary(name: string, shape: (number | string)[]): OnnxValue {
   return { name, type: dataType.float32, shape, otherType: null, rest: [] };
 }
 

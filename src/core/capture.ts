@@ -9,6 +9,17 @@
 /** What the first bytes say a capture is; `unknown` means that no supported signature was found. `table`: rows of fields, whatever holds them; `series`: a window that an input made. */
 export type CaptureKind = 'image' | 'audio' | 'series' | 'text' | 'table' | 'archive' | 'document' | 'unknown';
 
+/**
+ * Where a window lies in the stream it was cut from. A window follows another without a gap where its `from` is the other's `to`.
+ */
+export interface StreamPlace {
+  /** Of one unbroken stream: a device that is opened again begins another. `^[A-Za-z0-9_-]{1,64}$` */
+  readonly id: string;
+  /** Whole numbers, `from < to`: samples since the stream began, or pictures where each is a window of its own. What the device lost counts, so that the loss shows as a gap. */
+  readonly from: number;
+  readonly to: number;
+}
+
 export interface CaptureHeader {
   /** Unique for ever, `^[A-Za-z0-9_-]{1,64}$`; sorts by the time of the claim. */
   readonly id: string;
@@ -24,6 +35,8 @@ export interface CaptureHeader {
   readonly source?: string;
   /** It is no news: the broker kept it and gave it to us when we asked (MQTT retained). */
   readonly retained?: true;
+  /** For a window of a live stream. Absent where each capture stands for itself: a file, a request, a reading. Never told to subscribers. */
+  readonly stream?: StreamPlace;
   /** RFC 3339 UTC with milliseconds: a label, which may be wrong where `clockSynced` is false. */
   readonly capturedAt: string;
   readonly clockSynced: boolean;

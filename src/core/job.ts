@@ -4,7 +4,14 @@
  * Both cross the process boundary by structured clone. No tensor does.
  */
 import type { CaptureContent, CaptureHeader } from './capture.js';
-import type { Decision, Observation, StageTrace } from './result.js';
+import type { Decision, Observation, StageTrace, StreamContinuity } from './result.js';
+
+/** What a stateful stage is given to go on with, and why that. */
+export interface StageState {
+  /** What it kept after the window before; null to begin afresh. */
+  readonly state: Uint8Array | null;
+  readonly how: StreamContinuity;
+}
 
 export interface EngineJob {
   readonly header: CaptureHeader;
@@ -13,6 +20,8 @@ export interface EngineJob {
   readonly pipelines: readonly string[];
   /** By pipeline, where it is not run as configured but in its cheaper way of this number (from 1). */
   readonly levels?: Readonly<Record<string, number>>;
+  /** For a window of a stream: by pipeline and stage, for each stateful stage. */
+  readonly states?: Readonly<Record<string, Readonly<Record<string, StageState>>>>;
   /** What is spent of every budget already (ms), where waiting counts; then waiting in the engine counts as well. */
   readonly spentMs?: number;
   /** Never share the engine with another job. */
@@ -33,6 +42,8 @@ export interface PipelineAnswer {
   readonly stages: readonly StageTrace[];
   /** The pipeline's `abstain`, where it was asked. */
   readonly abstain?: Decision;
+  /** By stage, what stateful stages keep for the next window, each at most `limits.stateBytesMax`. */
+  readonly states?: Readonly<Record<string, Uint8Array>>;
 }
 
 export interface EngineAnswer {

@@ -71,6 +71,12 @@ export const limits = {
   boxCandidatesMax: 2000,
   /** Model runs one image may cost where a task looks at it in tiles: a crowd at 2048 pixels takes about as many. */
   tileRunsMax: 128,
+  /** What one stage keeps from window to window: it crosses to an engine and back with each. A voice activity model needs 4 KB, a small picture 28. */
+  stateBytesMax: 64 * 1024,
+  /** Kept states of all streams, pipelines and stages: 16 MB at the worst. Beyond it the stream that was quiet longest begins afresh. */
+  streamStatesMax: 256,
+  /** Frames of 32 ms a voice activity model hears in one run: twice as many are no cheaper each. */
+  speechFramesPerRun: 64,
   /** One running, one prefetched: hides the hand-over, bounds what a crash can touch. */
   jobsPerEngine: 2,
   /** Events that a state lists: of things that are followed, or of the sources of an input that hears many. */

@@ -6,6 +6,7 @@ import type { CaptureHeader } from './capture.js';
 import type { EventRules } from './event.js';
 import { formInWords, formOf, mediaTypesOf, type Reads } from './form.js';
 import type { ChangeRules } from './saying.js';
+import type { Stateful } from './task.js';
 import type { TrackRules } from './track.js';
 
 export interface StageSpec {
@@ -29,6 +30,8 @@ export interface StageSpec {
   readonly escalate?: ModelChoice;
   /** Where `when`, CEL over this stage and those before, holds, no later stage runs. */
   readonly stop?: StopConfig;
+  /** It keeps something from one window of a stream to the next. */
+  readonly stateful?: Stateful;
   /** Left out, since the pipeline runs in a cheaper way. */
   readonly leftOut?: true;
 }

@@ -112,6 +112,9 @@ export interface LeftOut {
   too_many?: number;
 }
 
+/** Whether a stateful stage went on from the window before: `fresh` where there was none, `reset: <reason>` where what was kept does not lead up to this one. */
+export type StreamContinuity = 'fresh' | 'continued' | `reset: ${string}`;
+
 /** Milliseconds on the monotonic clock, rounded to 0.01. */
 export interface StageTrace {
   stage: string;
@@ -133,6 +136,8 @@ export interface StageTrace {
   left_out?: LeftOut;
   /** The scores are calibrated; absent where they are as the model gives them. */
   calibrated?: true;
+  /** Of a stateful stage on a window of a stream. */
+  stream?: StreamContinuity;
   /** The stage's conditions, each where the configuration has it and it was asked. */
   when?: Decision;
   accept?: AcceptDecision;

@@ -8,9 +8,14 @@ import { eachOf, type PipelineSpec, type StageSpec } from './pipeline.js';
 
 type Look = Pick<StageSpec, 'task' | 'model' | 'variant' | 'options' | 'crop'>;
 
-/** `sources` are the keys of the stages it looks at, null for the capture; `heard` is the key of the stage that gave the recording. */
-export function lookKey({ task, model, variant, options, crop }: Look, sources: readonly string[] | null, heard: string | null): string {
-  return JSON.stringify([task, model, variant, options, sources, crop, heard]);
+/** `sources` are the keys of the stages it looks at, null for the capture; `heard` is the key of the stage that gave the recording, `before` stands for what the stage kept of the window before. */
+export function lookKey(
+  { task, model, variant, options, crop }: Look,
+  sources: readonly string[] | null,
+  heard: string | null,
+  before?: string,
+): string {
+  return JSON.stringify([task, model, variant, options, sources, crop, heard, before]);
 }
 
 /** Of the second look at what was not accepted of the first. */

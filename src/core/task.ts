@@ -56,6 +56,22 @@ export interface FilePort {
   read(offset: number, length: number): Promise<Uint8Array>;
 }
 
+/** What goes from window to window of a stream: a task that is given this hears the capture as the next part of one recording. */
+export interface StreamPort {
+  /** What the last window gave to `keep`; null where there is none, or where it does not lead up to this one. Do not write into it. */
+  readonly state: Uint8Array | null;
+  /** Once a run: what the next window gets, at most `limits.stateBytesMax`; given away. Throws INFERENCE for more. */
+  keep(state: Uint8Array): void;
+}
+
+/**
+ * What a stateful task makes of captures that were left out between the last it saw and this one. `reset`: it starts afresh, since what it knows
+ * holds only where the last one ended. `bridge`: it goes on, what it knows ages slowly.
+ */
+export interface Stateful {
+  readonly gaps: 'reset' | 'bridge';
+}
+
 /** What a task gets to work on one capture. `measure` attributes time in the trace; time in `infer` is counted by itself. */
 export interface TaskInput<Options> {
   readonly image: ImagePort | null;
@@ -69,6 +85,8 @@ export interface TaskInput<Options> {
   readonly each: readonly Observation[] | null;
   readonly model: ModelFacts;
   readonly options: Options;
+  /** For a stateful task whose capture is a window of a stream; absent where a capture stands for itself. */
+  readonly stream?: StreamPort;
   infer(feeds: Tensors): Promise<Tensors>;
   /**
    * Gives the later stages of the pipeline mono samples -1..1 at `rateHz` to hear instead of the recording, as long as it and in time with
@@ -101,6 +119,8 @@ export interface Task<Options = unknown> {
   readonly cutsOut?: string;
   /** Whether it gives later stages another recording: only then it gets `replaceAudio`. */
   readonly givesAudio?: true;
+  /** Whether it keeps something from one window of a stream to the next: only then it gets `stream`. */
+  readonly stateful?: Stateful;
   /** Judged on whole captures though it takes observations: those beside a sample are for tasks that need them. */
   readonly judgedWhole?: true;
   /** The task that finds what this one looks at, for a person who asks for this one alone. */

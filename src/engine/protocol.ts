@@ -105,6 +105,7 @@ const stageTrace = z.strictObject({
   ...spent,
   left_out: z.strictObject({ too_small: count.exactOptional(), too_many: count.exactOptional() }).exactOptional(),
   ...calibrated,
+  stream: z.union([z.literal(['fresh', 'continued']), z.templateLiteral(['reset: ', traced])]).exactOptional(),
   when: decision.exactOptional(),
   accept: z
     .strictObject({ ...decided, of: count, accepted: count, unanswered: count.exactOptional(), worst: best.exactOptional() })
@@ -112,6 +113,10 @@ const stageTrace = z.strictObject({
   escalated: z.strictObject({ model: name, variant: name, state, ...spent, ...calibrated }).exactOptional(),
   stop: decision.extend({ reason: traced }).exactOptional(),
   alternative: z.strictObject({ model: name, variant: name, usual_ms: amount.exactOptional() }).exactOptional(),
+});
+
+const keptState = z.instanceof(Uint8Array).refine(({ byteLength }) => byteLength <= limits.stateBytesMax, {
+  message: `more than ${limits.stateBytesMax} bytes of state`,
 });
 
 const answer = z.strictObject({
@@ -124,6 +129,10 @@ const answer = z.strictObject({
         observations: z.record(name, observations),
         stages: z.array(stageTrace).max(limits.stagesMax),
         abstain: decision.exactOptional(),
+        states: z
+          .record(name, keptState)
+          .refine((states) => Object.keys(states).length <= limits.stagesMax, { message: `more than ${limits.stagesMax} states` })
+          .exactOptional(),
       }),
     )
     .max(limits.pipelinesMax),

@@ -59,6 +59,7 @@ export async function runJob(
             job.spentMs === undefined ? 0 : job.spentMs + waitedMs,
             shared,
             tools,
+            job.states?.[name],
           ),
         );
     }
@@ -88,6 +89,6 @@ function withoutObservations(answer: EngineAnswer): EngineAnswer {
     code: 'INFERENCE',
     message: `what was found is larger than ${limits.answerBytesMax / 2} bytes, which no result can carry`,
   };
-  const pipelines = answer.pipelines.map((each) => ({ ...each, state: 'failed' as const, error, observations: {} }));
+  const pipelines = answer.pipelines.map(({ states: _, ...each }) => ({ ...each, state: 'failed' as const, error, observations: {} }));
   return { ...answer, pipelines };
 }

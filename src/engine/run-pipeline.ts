@@ -10,9 +10,10 @@
  * between stages and at the end. A second look that usually takes longer than what is left is not begun.
  */
 
+import { createHash } from 'node:crypto';
 import { decide } from '../core/decision.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import type { PipelineAnswer } from '../core/job.js';
+import type { PipelineAnswer, StageState } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type ModelChoice, type PipelineSpec, type StageSpec } from '../core/pipeline.js';
 import type { Alternative, Escalation, Observation, StageTrace } from '../core/result.js';
@@ -47,6 +48,9 @@ interface State {
   readonly stages: StageTrace[];
   /** Keys of the stages that ran, by their names. */
   readonly keys: Map<string, string>;
+  /** By stage, what stateful ones go on with, and what they keep. */
+  readonly before: Readonly<Record<string, StageState>>;
+  readonly kept: Record<string, Uint8Array>;
   /** Key of the stage that gave the recording; null while it is the capture's. */
   heard: string | null;
   readonly shared: Shared;
@@ -62,11 +66,17 @@ export async function runPipeline(
   spentMs: number,
   shared: Shared,
   tools: PipelineTools,
+  before: Readonly<Record<string, StageState>> = {},
 ): Promise<PipelineAnswer> {
   const began = performance.now();
   const leftMs = () => (spec.budgetMs ?? Number.POSITIVE_INFINITY) - (spentMs + performance.now() - began - state.elsewhereMs);
-  const state: State = { ...fresh(), name: spec.name, decoding, shared, tools, leftMs };
-  const { observations, stages } = state;
+  const state: State = { ...fresh(), name: spec.name, decoding, shared, tools, leftMs, before };
+  const answer = await runStages(spec, state);
+  return Object.keys(state.kept).length === 0 ? answer : { ...answer, states: state.kept };
+}
+
+async function runStages(spec: PipelineSpec, state: State): Promise<PipelineAnswer> {
+  const { observations, stages, leftMs } = state;
   const answer = { pipeline: spec.name, observations, stages };
   const late = () => lateness(spec, leftMs());
   const leave = (index: number, why: StageTrace['state']) => {
@@ -100,8 +110,8 @@ export async function runPipeline(
   }
 }
 
-function fresh(): Omit<State, 'name' | 'decoding' | 'shared' | 'tools' | 'leftMs'> {
-  return { decoded: null, elsewhereMs: 0, observations: {}, stages: [], keys: new Map(), heard: null };
+function fresh(): Omit<State, 'name' | 'decoding' | 'shared' | 'tools' | 'leftMs' | 'before'> {
+  return { decoded: null, elsewhereMs: 0, observations: {}, stages: [], keys: new Map(), heard: null, kept: {} };
 }
 
 /** Rejects as `Decoding.decoded`. */
@@ -149,6 +159,7 @@ async function runPlanned(state: State, planned: PlannedStage): Promise<{ error?
   if (outcome.error !== undefined) return { error: outcome.error };
   state.observations[spec.as] = outcome.observations;
   state.keys.set(spec.as, key);
+  if (outcome.kept !== undefined) state.kept[spec.as] = outcome.kept;
   if (outcome.audio !== undefined) {
     state.decoded = { ...(state.decoded ?? state.decoding.raw), audio: outcome.audio };
     state.heard = key;
@@ -177,7 +188,8 @@ async function look(state: State, planned: PlannedStage): Promise<Looked> {
   const { spec } = planned;
   const items = itemsOf(state, spec);
   const source = spec.each === undefined ? null : eachOf(spec).map((name) => state.keys.get(name) ?? 'did not run');
-  const key = lookKey(spec, source, state.heard);
+  const stream = spec.each === undefined ? state.before[spec.as] : undefined;
+  const key = lookKey(spec, source, state.heard, stream && digestOf(stream.state));
   if (spec.crop === undefined || items === null || items.length === 0) return lookAt(state, planned, items, key);
   try {
     const { image } = await decodedOf(state);
@@ -202,7 +214,8 @@ function ofAll(outcome: StageOutcome, { of, leftOut }: Chosen, spec: StageSpec):
 /** The stage, and where its answers are not accepted, its second look. */
 async function lookAt(state: State, planned: PlannedStage, each: readonly Observation[] | null, key: string): Promise<Looked> {
   const { spec, accept } = planned;
-  const outcome = await runShared(state, key, spec, each);
+  // What goes on from window to window is the first look's; a second one is at this window alone.
+  const outcome = await runShared(state, key, spec, each, each === null ? state.before[spec.as] : undefined);
   if (accept === null || outcome.error !== undefined || each?.length === 0) return { outcome, key };
   const { decision, refused } = judge(accept, outcome.observations, each?.length ?? null);
   const trace = { ...outcome.trace, accept: decision };
@@ -241,20 +254,30 @@ function itemsOf({ observations }: State, spec: StageSpec): readonly Observation
     .slice(0, limits.observationsMax);
 }
 
-async function runShared(state: State, key: string, stage: StageSpec, each: readonly Observation[] | null): Promise<StageOutcome> {
+function digestOf(state: Uint8Array | null): string {
+  return state === null ? 'none' : createHash('sha256').update(state).digest('hex');
+}
+
+async function runShared(
+  state: State,
+  key: string,
+  stage: StageSpec,
+  each: readonly Observation[] | null,
+  stream?: StageState,
+): Promise<StageOutcome> {
   const earlier = state.shared.get(key);
   if (earlier !== undefined) return repeated(earlier, stage);
-  const outcome = await runDecoded(state, stage, each);
+  const outcome = await runDecoded(state, stage, each, stream);
   state.shared.set(key, { pipeline: state.name, outcome });
   const { trace } = outcome;
   if (trace.state === 'ran') state.tools.costs.ran(stage, trace.preprocess_ms + trace.run_ms + trace.postprocess_ms, trace.inputs);
   return outcome;
 }
 
-async function runDecoded(state: State, stage: StageSpec, each: readonly Observation[] | null): Promise<StageOutcome> {
+async function runDecoded(state: State, stage: StageSpec, each: readonly Observation[] | null, stream?: StageState): Promise<StageOutcome> {
   try {
     const decoded = readsOf(state, stage) === 'file' ? state.decoding.raw : await decodedOf(state);
-    return await runStage(stage, decoded, each, state.tools);
+    return await runStage(stage, decoded, each, state.tools, stream);
   } catch (error) {
     return { observations: [], trace: emptyTrace(stage, 'failed'), error };
   }

@@ -7,11 +7,12 @@
 import { type Calibration, calibrated } from '../core/calibration.js';
 import { ShoalError } from '../core/errors.js';
 import { formInWords } from '../core/form.js';
+import type { StageState } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import { eachOf, type StageSpec } from '../core/pipeline.js';
 import type { Observation, StageTrace } from '../core/result.js';
 import type { Series } from '../core/series.js';
-import type { AudioPort, FilePort, ImagePort, Task, TaskInput } from '../core/task.js';
+import type { AudioPort, FilePort, ImagePort, StreamPort, Task, TaskInput } from '../core/task.js';
 import { samplesAudio } from './audio.js';
 import { best } from './best.js';
 import { runOnParts } from './crop.js';
@@ -32,6 +33,8 @@ export interface StageOutcome {
   readonly trace: StageTrace;
   /** What later stages hear instead of the recording. */
   readonly audio?: AudioPort;
+  /** What it keeps for the next window of its stream. */
+  readonly kept?: Uint8Array;
   /** What the stage failed with. */
   readonly error?: unknown;
 }
@@ -51,6 +54,7 @@ export async function runStage(
   decoded: Decoded,
   each: readonly Observation[] | null,
   tools: StageTools,
+  stream?: StageState,
 ): Promise<StageOutcome> {
   if (each?.length === 0) {
     const why = `skipped: nothing found by ${eachOf(stage).join(' and ')}` as const;
@@ -63,16 +67,22 @@ export async function runStage(
     if (!open.fits.has(task.name)) task.fit(open.model);
     open.fits.add(task.name);
     const before = tools.sessions.settled(stage.model, stage.variant) ? null : process.memoryUsage.rss();
-    const heard: { audio?: AudioPort } = {};
+    const given: { audio?: AudioPort; kept?: Uint8Array } = {};
     const replaceAudio = (samples: Float32Array, rateHz: number): void => {
-      heard.audio = samplesAudio(samples, rateHz);
+      given.audio = samplesAudio(samples, rateHz);
     };
-    const input = { ...taskInput(stage, decoded, each, open, trace), ...(task.givesAudio ? { replaceAudio } : {}) };
+    const goesOn = task.stateful === undefined ? undefined : stream;
+    if (goesOn !== undefined) trace.stream = goesOn.how;
+    const input = {
+      ...taskInput(stage, decoded, each, open, trace),
+      ...(task.givesAudio ? { replaceAudio } : {}),
+      ...(goesOn === undefined ? {} : { stream: streamPort(stage, goesOn, given) }),
+    };
     const found = await (stage.crop === undefined ? task.run(input) : runOnParts(task, input, stage.crop));
     if (before !== null) await tools.sessions.settle(stage.model, stage.variant, process.memoryUsage.rss() - before);
     trace.found = found.length;
     if (open.calibration !== undefined) trace.calibrated = true;
-    return { observations: checked(stage, found).map((each) => withScore(each, open.calibration)), trace, ...heard };
+    return { observations: checked(stage, found).map((each) => withScore(each, open.calibration)), trace, ...given };
   } catch (error) {
     trace.state = 'failed';
     return { observations: [], trace, error };
@@ -96,6 +106,17 @@ function taskFor(stage: StageSpec, decoded: Decoded, tasks: ReadonlyMap<string, 
     throw new ShoalError('CAPTURE_UNSUPPORTED', `stage "${stage.as}": ${stage.task} reads ${task.reads}, the capture is ${kind}`);
   }
   return task;
+}
+
+function streamPort(stage: StageSpec, { state }: StageState, given: { kept?: Uint8Array }): StreamPort {
+  const keep = (kept: Uint8Array): void => {
+    if (kept.byteLength > limits.stateBytesMax) {
+      const most = `${limits.stateBytesMax} bytes may go from window to window`;
+      throw new ShoalError('INFERENCE', `stage "${stage.as}": ${stage.task} keeps ${kept.byteLength} bytes, ${most}`);
+    }
+    given.kept = kept;
+  };
+  return { state, keep };
 }
 
 function taskInput(

@@ -122,6 +122,7 @@ function summaryStage(stage: StageTrace): Record<string, unknown> {
     ms: tenth(spentMs(stage)),
     found: stage.found,
     ...calibratedOf(stage),
+    ...streamOf(stage),
     ...(stage.escalated === undefined || stage.escalated.runs === 0 ? {} : { escalated: stage.escalated.inputs }),
   };
 }
@@ -139,6 +140,7 @@ function fullStage(stage: StageTrace): Record<string, unknown> {
     runs: stage.runs,
     found: stage.found,
     ...calibratedOf(stage),
+    ...streamOf(stage),
     ...(stage.left_out === undefined ? {} : { left_out: stage.left_out }),
     ...(stage.when === undefined ? {} : { when: decided(stage.when) }),
     ...(stage.accept === undefined ? {} : { accept: decided(stage.accept) }),
@@ -163,6 +165,10 @@ function escalationOf({ state, model, variant, inputs, runs, found, calibrated, 
 
 function calibratedOf({ calibrated }: { readonly calibrated?: true | undefined }): { calibrated?: true } {
   return calibrated === undefined ? {} : { calibrated };
+}
+
+function streamOf({ stream }: StageTrace): Pick<StageTrace, 'stream'> {
+  return stream === undefined ? {} : { stream };
 }
 
 /** Scores in four decimals, as in observations. */

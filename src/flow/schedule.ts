@@ -22,6 +22,7 @@ import { Paces } from './paces.js';
 import { type Reported, type Reporter, together } from './report.js';
 import { route } from './router.js';
 import { Settler } from './settler.js';
+import { StreamStates } from './stream-states.js';
 
 export interface ScheduleParts extends Surroundings {
   readonly pipelines: readonly PipelineSpec[];
@@ -48,6 +49,7 @@ export class Schedule {
   readonly #queue = new FairQueue<Waiting>();
   readonly #planner: JobPlanner;
   readonly #paces: Paces;
+  readonly #states: StreamStates;
   readonly #costs = new BatchCosts();
   readonly #arrivals: Arrivals;
   readonly #settler: Settler;
@@ -63,6 +65,7 @@ export class Schedule {
     this.#parts = parts;
     this.#planner = new JobPlanner(parts.pipelines, parts.pressure, parts);
     this.#paces = new Paces(parts.pipelines);
+    this.#states = new StreamStates(parts.pipelines);
     this.#arrivals = new Arrivals(parts.clock, parts.reporter, this.#paces);
     this.#settler = new Settler(parts.store, parts);
   }
@@ -131,6 +134,7 @@ export class Schedule {
       this.#take(waiting);
       const marked = waiting.solo ? await this.#marked(() => waiting.capture.claim?.markSolo(), waiting) : true;
       if (marked) this.#track(this.#run(this.#withMore(waiting)));
+      else this.#nextOfStream(waiting);
     }
     this.#pumping = false;
   }
@@ -140,6 +144,7 @@ export class Schedule {
     this.#wake(waiting.input, 1);
     if (!waiting.paced) this.#paces.take(waiting.pipelines, this.#parts.clock.monoMs());
     waiting.paced = true;
+    this.#states.begin(waiting.capture.header);
   }
 
   /** With what comes next, as long as all of it is small: one crossing for many windows of sensors. */
@@ -157,7 +162,8 @@ export class Schedule {
     clearTimeout(this.#timer);
     const nowMs = this.#parts.clock.monoMs();
     let waitMs = Number.POSITIVE_INFINITY;
-    const next = this.#queue.next(nowMs, ({ paced, pipelines }) => {
+    const next = this.#queue.next(nowMs, ({ paced, pipelines, capture }) => {
+      if (!this.#states.mayGo(capture.header)) return false;
       const forMs = paced ? 0 : this.#paces.waitMs(pipelines, nowMs);
       if (forMs > 0) waitMs = Math.min(waitMs, forMs);
       return forMs === 0;
@@ -184,9 +190,18 @@ export class Schedule {
 
   async #run(batch: readonly Waiting[]): Promise<void> {
     const looks = batch.map((waiting) => this.#plan(waiting));
-    await this.#ask(looks.filter(({ plan }) => plan.asked.length > 0));
+    try {
+      await this.#ask(looks.filter(({ plan }) => plan.asked.length > 0));
+    } finally {
+      for (const waiting of batch) this.#nextOfStream(waiting);
+    }
     // Each by itself: one whose result the store does not take must not hold the others.
     await Promise.all(looks.map((look) => this.#told(look)));
+  }
+
+  /** The next window of its stream may go. */
+  #nextOfStream({ capture }: Waiting): void {
+    if (this.#states.end(capture.header)) void this.#pump();
   }
 
   #plan(waiting: Waiting): Look {
@@ -216,11 +231,12 @@ export class Schedule {
     if (looks.length === 0) return;
     const { engines, reporter } = this.#parts;
     try {
-      const answers = await engines.runBatch(looks.map(jobOf));
+      const answers = await engines.runBatch(looks.map((look) => jobOf(look, this.#states.before(look.waiting.capture.header, specsOf(look)))));
       for (const [index, answer] of answers.entries()) {
         const look = looks[index];
         if (look === undefined) continue;
         const { waiting, plan, queueMs } = look;
+        this.#states.answered(waiting.capture.header, specsOf(look), answer);
         this.#queue.charge(waiting.input, answer.totalMs);
         this.#costs.learn(waiting.input, answer.totalMs);
         this.#planner.answered(plan.asked, answer);
@@ -234,14 +250,14 @@ export class Schedule {
   }
 
   async #unanswered(look: Look, error: unknown): Promise<void> {
-    const { waiting, plan, queueMs, reports } = look;
+    const { waiting, queueMs, reports } = look;
+    this.#states.lost(waiting.capture.header, specsOf(look), `the window before it was lost: ${reasonOf(error)}`);
     look.elsewhere = error instanceof EngineLoss || (error instanceof ShoalError && error.code === 'ENGINE_UNAVAILABLE');
     if (error instanceof EngineLoss) await this.#lost(waiting, error);
     else if (look.elsewhere) this.#giveBack(waiting);
     else {
-      const specs = plan.asked.map(({ spec }) => spec);
       const attempt = { queueMs, attempt: waiting.attempt };
-      reports.push(this.#parts.reporter.unanswered(waiting.capture.header, specs, { outcome: 'failed', reason: reasonOf(error) }, attempt));
+      reports.push(this.#parts.reporter.unanswered(waiting.capture.header, specsOf(look), { outcome: 'failed', reason: reasonOf(error) }, attempt));
     }
   }
 
@@ -313,7 +329,11 @@ export class Schedule {
   }
 }
 
-function jobOf({ waiting, plan: { asked }, queueMs }: Look): EngineJob {
+function specsOf({ plan }: Look): readonly PipelineSpec[] {
+  return plan.asked.map(({ spec }) => spec);
+}
+
+function jobOf({ waiting, plan: { asked }, queueMs }: Look, states: EngineJob['states']): EngineJob {
   const { capture, solo, ages } = waiting;
   const levels = Object.fromEntries(
     asked.flatMap(({ spec, measuredFor, level }) => (measuredFor === spec.name && level > 0 ? [[spec.name, level]] : [])),
@@ -323,6 +343,7 @@ function jobOf({ waiting, plan: { asked }, queueMs }: Look): EngineJob {
     content: capture.content,
     pipelines: asked.map(({ spec }) => spec.name),
     levels,
+    ...(states === undefined ? {} : { states }),
     ...(ages ? { spentMs: queueMs } : {}),
     solo,
     hangMs: Math.max(...asked.map(({ spec }) => spec.hangMs)),

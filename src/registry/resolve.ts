@@ -184,6 +184,8 @@ function resolveStage(
     ...(stage.accept === undefined ? {} : { accept: stage.accept }),
     ...(escalated === null ? {} : { escalate: choiceOf(escalated) }),
     ...(stage.stop === undefined ? {} : { stop: stage.stop }),
+    // Things looked at one by one are no stream.
+    ...(task.stateful === undefined || stage.each !== undefined ? {} : { stateful: task.stateful }),
   };
   return { spec, runs: escalated === null ? [run] : [run, escalated] };
 }
