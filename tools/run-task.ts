@@ -17,11 +17,18 @@ export interface TaskRun {
   readonly runs: number;
   /** What the task gave later stages to hear instead, at its own rate. */
   readonly heard?: Float32Array;
+  /** What it keeps for the next window. */
+  readonly kept?: Uint8Array;
 }
 
 export interface OpenedTask {
-  /** `options` as written in a configuration; defaults are filled in. */
-  run(encoded: Uint8Array, each?: readonly Observation[], options?: Readonly<Record<string, unknown>>): Promise<TaskRun>;
+  /** `options` as written in a configuration; defaults are filled in. With `before` it is a window of a stream; null for the first one. */
+  run(
+    encoded: Uint8Array,
+    each?: readonly Observation[],
+    options?: Readonly<Record<string, unknown>>,
+    before?: Uint8Array | null,
+  ): Promise<TaskRun>;
   close(): Promise<void>;
 }
 
@@ -50,9 +57,12 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
   task.fit(model);
   const session = await Session.open(model, variant, { threads: 1, arena: false });
   return {
-    async run(encoded, each, options = {}) {
+    async run(encoded, each, options = {}, before = undefined) {
       let runs = 0;
-      const given: { heard?: Float32Array } = {};
+      const given: { heard?: Float32Array; kept?: Uint8Array } = {};
+      const keep = (kept: Uint8Array): void => {
+        given.kept = kept;
+      };
       const input: TaskInput<unknown> = {
         ...(await openFor(task.reads, encoded)),
         each: each ?? null,
@@ -62,6 +72,7 @@ export async function openTask(task: Task, card: Model, name?: string): Promise<
           runs++;
           return session.run(feeds);
         },
+        ...(before === undefined ? {} : { stream: { state: before, keep } }),
         replaceAudio(samples) {
           given.heard = samples;
         },

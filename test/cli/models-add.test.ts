@@ -135,7 +135,7 @@ test('pins that cannot be kept are refused, and a damaged file of pins is told',
     [['../x@1.0.0'], /is not installed/],
     [['silero-vad@9.9.9'], /there is silero-vad@6\.2\.1/],
     [['silero-vad'], /name a version to pin, such as silero-vad@6\.2\.1, or --variant/],
-    [['silero-vad', '--variant', 'int4'], /has no variant "int4", only fp32/],
+    [['silero-vad', '--variant', 'int4'], /has no variant "int4", only frames, fp32/],
     [['silero-vad', '--clear'], /is not pinned/],
     [['--variant', 'fp32'], /name the model to pin/],
   ] as const) {

@@ -3,15 +3,19 @@ import { readdirSync, readFileSync } from 'node:fs';
 import path from 'node:path';
 import fc from 'fast-check';
 import { test } from 'tap';
+import { limits } from '../../src/core/limits.js';
 import type { ModelFacts } from '../../src/core/model.js';
+import type { Observation } from '../../src/core/result.js';
 import type { AudioPort, TaskInput } from '../../src/core/task.js';
 import type { Tensors } from '../../src/core/tensor.js';
 import { openAudio } from '../../src/engine/audio.js';
 import { openRegistry } from '../../src/registry/registry.js';
 import { detectSpeech } from '../../src/tasks/detect-speech.js';
-import { speechSegments } from '../../src/tasks/speech-segments.js';
-import { openTask } from '../../tools/run-task.js';
+import { freshMemory, readMemory, type SpeechMemory, writeMemory } from '../../src/tasks/speech-memory.js';
+import { hear, nothingHeard, type SpeechSegment, speechSegments } from '../../src/tasks/speech-segments.js';
+import { type OpenedTask, openTask, type TaskRun } from '../../tools/run-task.js';
 import { plainWav, referenceProbabilities, referenceSegments } from '../support/silero-reference.js';
+import { wavOf } from '../support/wav.js';
 
 const data = process.env.SHOAL_TEST_DATA;
 const rule = { frame: 512, threshold: 0.5, negThreshold: 0.35, minSpeech: 4000, minSilence: 1600, pad: 480 };
@@ -193,4 +197,123 @@ test('segments of real recordings lie within 100 ms of the rule written out', {
     });
   }
   await opened.close();
+});
+
+test('probabilities that come in pieces give the segments of the whole', async (t) => {
+  const run = fc.tuple(fc.constantFrom(0, 0.1, 0.34, 0.4, 0.5, 0.9), fc.integer({ min: 1, max: 20 }));
+  let found = 0;
+  fc.assert(
+    fc.property(
+      fc.array(run, { maxLength: 40 }),
+      fc.array(fc.integer({ min: 0, max: 50 }), { minLength: 1, maxLength: 8 }),
+      (runs, cuts) => {
+        const probabilities = frames(...runs);
+        const whole = hear(nothingHeard, probabilities, rule);
+        const pieces: SpeechSegment[] = [];
+        let course = nothingHeard;
+        for (let at = 0, i = 0; at < probabilities.length; i++) {
+          const next = at + Math.max(1, cuts[i % cuts.length] ?? 1);
+          const heard = hear(course, probabilities.slice(at, next), rule);
+          pieces.push(...heard.closed);
+          course = heard.course;
+          at = next;
+        }
+        found += whole.closed.length;
+        assert.deepStrictEqual([pieces, course], [whole.closed, whole.course]);
+      },
+    ),
+    { numRuns: 300 },
+  );
+  t.ok(found > 100, `${found} segments`);
+});
+
+test('what is kept comes back to the last bit, and other bytes are refused', async (t) => {
+  const memory: SpeechMemory = {
+    state: Float32Array.of(0.1, -0.2),
+    samples: Float32Array.of(0.5, 0.25, 1e-9),
+    course: { at: 5120, open: { start: 512, sum: 3.3, frames: 4, silence: { from: 1024, sum: 3.2, frames: 3 } } },
+    lastEnd: 480,
+  };
+  const bytes = writeMemory(memory);
+  const shifted = new Uint8Array(bytes.length + 3);
+  shifted.set(bytes, 3);
+  t.strictSame(readMemory(shifted.subarray(3), 2), memory);
+  t.strictSame(readMemory(writeMemory(freshMemory(new Float32Array(2), 64)), 2), freshMemory(new Float32Array(2), 64));
+  for (const wrong of [bytes.subarray(1), bytes.subarray(0, -4), new Uint8Array(), new Uint8Array(7)]) {
+    t.throws(() => readMemory(wrong, 2), { code: 'INFERENCE' });
+  }
+});
+
+/** Each segment once, over all windows: from what the window it was last told with says of it, in seconds of the stream. */
+function overWindows(windows: readonly { readonly startS: number; readonly observations: readonly Observation[] }[]) {
+  const last = new Map<number, { start: number; end: number; ongoing: number }>();
+  for (const { startS, observations } of windows) {
+    for (const { values, segment } of observations) {
+      const start = Math.round((startS + (values?.from_s ?? Number.NaN)) * 1000) / 1000;
+      const end = Math.round((startS + (values?.to_s ?? Number.NaN)) * 1000) / 1000;
+      assert.ok(segment !== undefined && segment.start_s >= 0 && segment.end_s >= segment.start_s);
+      last.set(start, { start, end, ongoing: values?.ongoing ?? Number.NaN });
+    }
+  }
+  return [...last.values()];
+}
+
+async function listen(opened: OpenedTask, samples: Float32Array, seconds: number) {
+  let before: Uint8Array | null = null;
+  const windows: { startS: number; observations: Observation[] }[] = [];
+  const size = Math.round(seconds * 16_000);
+  for (let at = 0; at < samples.length; at += size) {
+    const encoded = wavOf(samples.subarray(at, at + size), 16_000);
+    const heard: TaskRun = await opened.run(encoded, undefined, {}, before);
+    before = heard.kept ?? null;
+    windows.push({ startS: at / 16_000, observations: heard.observations });
+  }
+  return { windows, kept: before };
+}
+
+test('windows of a stream are heard as one: with both shapes of the model, whatever their length', async (t) => {
+  const model = (await openRegistry(['models'])).find('silero-vad');
+  if (model === null) throw new Error('models/silero-vad is missing');
+  const file = readFileSync(path.join(model.directory, 'golden/input.wav'));
+  const samples = await openAudio(file).samples(16_000);
+  for (const [variant, seconds] of [
+    ['frames', 1],
+    ['frames', 0.37],
+    ['frames', 0.02],
+    ['fp32', 1],
+  ] as const) {
+    const opened = await openTask(detectSpeech, model, variant);
+    const whole = (await opened.run(wavOf(samples, 16_000))).observations;
+    const { windows, kept } = await listen(opened, samples, seconds);
+    const found = overWindows(windows);
+    t.equal(found.length, whole.length, `${variant}, ${seconds} s: as many segments`);
+    for (const [i, { start, end }] of found.entries()) {
+      const segment = whole[i]?.segment;
+      t.ok(Math.abs(start - (segment?.start_s ?? Number.NaN)) <= 0.001, `${variant}, ${seconds} s: start ${start}`);
+      t.ok(Math.abs(end - (segment?.end_s ?? Number.NaN)) <= 0.001, `${variant}, ${seconds} s: end ${end}`);
+    }
+    t.ok((kept?.byteLength ?? Number.NaN) <= limits.stateBytesMax / 10, `${kept?.byteLength} bytes are kept`);
+    // The control: windows heard each for itself are cut at every second.
+    const alone = await Promise.all(
+      windows.map(({ startS }) => opened.run(wavOf(samples.subarray(startS * 16_000, (startS + seconds) * 16_000), 16_000))),
+    );
+    t.ok(seconds < 0.1 || alone.flatMap(({ observations }) => observations).length > whole.length, 'alone they are cut');
+    await opened.close();
+  }
+});
+
+test('a segment over windows is told with each of them, and again with none once it is over', async (t) => {
+  const model = (await openRegistry(['models'])).find('silero-vad');
+  if (model === null) throw new Error('models/silero-vad is missing');
+  const opened = await openTask(detectSpeech, model);
+  const samples = await openAudio(readFileSync(path.join(model.directory, 'golden/input.wav'))).samples(16_000);
+  const { windows } = await listen(opened, samples, 0.5);
+  await opened.close();
+  const ongoing = windows.map(({ observations }) => observations.map(({ values }) => values?.ongoing ?? -1));
+  t.ok(
+    ongoing.some(([first]) => first === 1),
+    JSON.stringify(ongoing),
+  );
+  t.ok(windows.some(({ observations }) => observations.some(({ values, segment }) => (values?.from_s ?? 0) < 0 && segment?.start_s === 0)));
+  t.ok(windows.some(({ observations }) => observations.length === 0));
 });
