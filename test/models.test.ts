@@ -7,6 +7,7 @@ import { readCard } from '../src/registry/card.js';
 import { openRegistry } from '../src/registry/registry.js';
 import { verifyModel } from '../src/registry/verify.js';
 import { tasks } from '../src/tasks/index.js';
+import { motionModel } from '../tools/make-motion-model.js';
 import { windowStatistics } from '../tools/make-window-statistics.js';
 import { learnedBy } from '../tools/model-uses.js';
 import { openTask } from '../tools/run-task.js';
@@ -17,7 +18,10 @@ const registry = await openRegistry(['models']);
 const readJson = async (file: string) => JSON.parse(await readFile(file, 'utf8')) as Observation[];
 
 /** Models without weights of anybody, and what writes them. */
-const madeHere: Readonly<Record<string, () => Uint8Array>> = { 'window-statistics': windowStatistics };
+const madeHere: Readonly<Record<string, () => Uint8Array>> = {
+  'background-difference': motionModel,
+  'window-statistics': windowStatistics,
+};
 
 test('the distance of golden outputs sees numbers, words and missing things', async (t) => {
   t.equal(distance([{ a: 1, b: ['x'] }], [{ a: 1.5, b: ['x'] }]), 0.5);

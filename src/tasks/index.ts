@@ -6,6 +6,7 @@ import { classifyPersonPresence } from './classify-person-presence.js';
 import { denoiseSpeech } from './denoise-speech.js';
 import { detectAnomaly } from './detect-anomaly.js';
 import { detectFaces } from './detect-faces.js';
+import { detectMotion } from './detect-motion.js';
 import { detectObjects } from './detect-objects.js';
 import { detectSoundAnomaly } from './detect-sound-anomaly.js';
 import { detectSpeech } from './detect-speech.js';
@@ -27,6 +28,7 @@ export const tasks: readonly Task[] = [
   denoiseSpeech,
   detectAnomaly,
   detectFaces,
+  detectMotion,
   detectObjects,
   detectSoundAnomaly,
   detectSpeech,

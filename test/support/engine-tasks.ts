@@ -2,6 +2,7 @@
  * Tasks that do to an engine what bad models and bad captures do: each is told by its options how to behave.
  */
 import { z } from 'zod';
+import { limits } from '../../src/core/limits.js';
 import type { Observation } from '../../src/core/result.js';
 import type { Task, TaskInput } from '../../src/core/task.js';
 import { floats, type Tensor } from '../../src/core/tensor.js';
@@ -52,6 +53,19 @@ export const testTasks: readonly Task[] = [
   task('find', z.object({ count: z.number(), score: z.number() }), async ({ options }) => {
     return Array.from({ length: options.count }, (_, index) => ({ score: options.score, label: `${index}` }));
   }),
+  /** Says all that its stream said so far, the ends by the words `crash`, `throw` and `huge`; a capture that is no window of one is alone. */
+  {
+    ...task('remember', z.object({ gaps: z.string().optional() }), async ({ text, stream }) => {
+      const said = `${Buffer.from([...(stream?.state ?? [])])}${text}`;
+      if (text === 'crash') process.kill(process.pid, 'SIGKILL');
+      stream?.keep(text === 'huge' ? new Uint8Array(limits.stateBytesMax + 1) : Buffer.from(said));
+      if (text === 'crash') block(10_000);
+      if (text === 'throw') throw new Error('as asked');
+      return [{ score: 1, label: stream === undefined ? `alone: ${said}` : said }];
+    }),
+    reads: 'text',
+    stateful: { gaps: 'reset' },
+  },
   /** Sends the core what the test says, in the name of the engine. */
   task('say', z.object({ message: z.unknown() }), async ({ options }) => {
     await new Promise((resolve) => process.send?.(options.message, undefined, undefined, resolve));
