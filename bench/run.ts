@@ -23,6 +23,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   overload: async () => (await import('./overload.js')).overload,
   pixels: async () => (await import('./pixels.js')).pixels,
   sensors: async () => (await import('./sensors.js')).sensorsBeside,
+  speech: async () => (await import('./speech.js')).speech,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };
 
