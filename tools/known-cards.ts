@@ -57,9 +57,9 @@ async function readGolden({ golden: [first] }: Card, directory: string): Promise
   return { capture, found: JSON.parse(answer) as Observation[], credit, hash };
 }
 
-/** Whether there is something to see: an embedding has no place and no name. */
+/** Whether there is something to see: an embedding has no place and no name, and what is certainly not there neither. */
 export function isPictured({ golden: { capture, found } }: KnownCard): boolean {
-  return /\.(jpg|png)$/.test(capture) && found.some(({ embedding }) => embedding === undefined);
+  return /\.(jpg|png)$/.test(capture) && found.some(({ embedding, score }) => embedding === undefined && score > 0);
 }
 
 /** Of the picture of a model at work, from the root of the repository. */

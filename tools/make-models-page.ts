@@ -134,14 +134,16 @@ function variantsOf(card: Card): string {
     const run = costOf(variant) || `not on its card; \`shoal models tune ${card.name}\` measures your board`;
     return `- **Bytes**: ${grouped(variant.bytes)}, as ${name}. A run: ${run}.`;
   }
+  // As the registry chooses it: the first that states no accuracy.
+  const original = (all.find(([, { accuracy }]) => accuracy === undefined) ?? all[0])?.[0];
   const rows = all.map(([name, variant], index) => [
     name,
     grouped(variant.bytes),
     index === 0 ? (Object.keys(card.pinned).length === 0 ? 'all boards' : 'all other boards') : boardsOf(card, name),
     costOf(variant) || 'not on its card',
-    index === 0 ? 'it is the first' : lossOf(variant),
+    name === original ? 'it is the original' : lossOf(variant),
   ]);
-  return table(['variant', 'bytes', 'runs on', 'a run', 'errors against the first'], rows);
+  return table(['variant', 'bytes', 'runs on', 'a run', 'errors against the original'], rows);
 }
 
 type Variant = Card['variants'][string];
@@ -155,7 +157,7 @@ function boardsOf({ pinned }: Card, name: string): string {
 function costOf({ cost }: Variant): string {
   const told = cost.map(
     ({ cpu_ms, cpu_ratio, run, machine, measured_by }) =>
-      `${cpu_ms} ms, ${cpu_ratio} of the first: ${run}; ${machine} (${byOf(measured_by)})`,
+      `${cpu_ms} ms, ${cpu_ratio} of the original: ${run}; ${machine} (${byOf(measured_by)})`,
   );
   return told.join('<br>');
 }

@@ -19,6 +19,7 @@ interface Use {
 
 const uses: Readonly<Record<string, Use>> = {
   'detect-objects': { as: 'things', when: "things.exists(t, t.label == 'person')" },
+  'detect-motion': { as: 'motion', when: "motion.exists(m, m.label == 'motion')" },
   'detect-faces': { as: 'faces', when: 'faces.exists(f, f.score >= 0.7)' },
   'landmark-face': { as: 'marks' },
   'estimate-head-pose': { as: 'heads', when: 'heads.exists(h, h.values.yaw_deg > 40)' },
