@@ -231,7 +231,9 @@ export class Schedule {
     if (looks.length === 0) return;
     const { engines, reporter } = this.#parts;
     try {
-      const answers = await engines.runBatch(looks.map((look) => jobOf(look, this.#states.before(look.waiting.capture.header, specsOf(look)))));
+      const answers = await engines.runBatch(
+        looks.map((look) => jobOf(look, this.#states.before(look.waiting.capture.header, specsOf(look)))),
+      );
       for (const [index, answer] of answers.entries()) {
         const look = looks[index];
         if (look === undefined) continue;
@@ -257,7 +259,9 @@ export class Schedule {
     else if (look.elsewhere) this.#giveBack(waiting);
     else {
       const attempt = { queueMs, attempt: waiting.attempt };
-      reports.push(this.#parts.reporter.unanswered(waiting.capture.header, specsOf(look), { outcome: 'failed', reason: reasonOf(error) }, attempt));
+      reports.push(
+        this.#parts.reporter.unanswered(waiting.capture.header, specsOf(look), { outcome: 'failed', reason: reasonOf(error) }, attempt),
+      );
     }
   }
 

@@ -19,7 +19,7 @@ const sizes = new Map([['sequence', 576]]);
 
 async function told(t: Test, file: string): Promise<void> {
   const model = readModel(readFileSync(file));
-  const dimensions = new Dimensions(model, file.includes('silero') ? sizes : new Map());
+  const dimensions = new Dimensions(model, /silero.*\bmodel\.onnx$|silero_/.test(file) ? sizes : new Map());
   const { made } = walkModel(model, (value) => dimensions.shapeOf(value));
   const answered = new Set(model.graph.outputs.map(({ name }) => name));
   for (const name of made.keys()) if (!answered.has(name)) model.graph.outputs.push(typedValue(name, null, 0));
@@ -39,6 +39,7 @@ function feedsOf(model: OnnxModel, dimensions: Dimensions): Record<string, ort.T
       const shape = (dimensions.shapeOf(value) ?? []).map((size) => size ?? 1);
       const count = shape.reduce((product, size) => product * size, 1);
       if (value.type === dataType.int64) return [value.name, new ort.Tensor('int64', new BigInt64Array(count).fill(16000n), shape)];
+      if (value.type === dataType.uint8) return [value.name, new ort.Tensor('uint8', new Uint8Array(count).fill(100), shape)];
       if (value.type === dataType.int32) return [value.name, new ort.Tensor('int32', new Int32Array(count), shape)];
       return [value.name, new ort.Tensor('float32', new Float32Array(count).fill(0.1), shape)];
     });

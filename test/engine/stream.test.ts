@@ -64,7 +64,9 @@ test('an engine is not believed a state of the wrong kind or size', (t) => {
     type: 'answer',
     seq: 0,
     rssBytes: 1,
-    answer: { pipelines: [{ pipeline: 'p', state: 'done', observations: {}, stages: [], states }], decodeMs: 0, waitedMs: 0, totalMs: 0 },
+    answers: [
+      { pipelines: [{ pipeline: 'p', state: 'done', observations: {}, stages: [], states }], decodeMs: 0, waitedMs: 0, totalMs: 0 },
+    ],
   });
   t.ok(readReply(reply({ said: new Uint8Array(limits.stateBytesMax) })));
   t.throws(() => readReply(reply({ said: new Uint8Array(limits.stateBytesMax + 1) })), {

@@ -128,13 +128,16 @@ test('windows go one after the other through two engines; one that dies takes it
     stop: (ms) => pool.stop(ms),
     free: (solo) => pool.free(solo),
     watch: (onFree) => pool.watch(onFree),
-    async run(asked: EngineJob) {
+    run: (asked) => pool.run(asked),
+    async runBatch(jobs: readonly EngineJob[]) {
       most = Math.max(most, ++running);
       try {
-        const [answer] = (await pool.run(asked)).pipelines;
-        const [found] = answer?.observations.said ?? [];
-        said.push(`${found?.label} (${answer?.stages[0]?.stream})`);
-        return { pipelines: answer === undefined ? [] : [answer], decodeMs: 0, waitedMs: 0, totalMs: 1 };
+        const answers = await pool.runBatch(jobs);
+        for (const {
+          pipelines: [answer],
+        } of answers)
+          said.push(`${answer?.observations.said?.[0]?.label} (${answer?.stages[0]?.stream})`);
+        return answers;
       } finally {
         running--;
       }

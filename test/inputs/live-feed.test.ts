@@ -14,13 +14,21 @@ test('a header says when and by whose clock', async (t) => {
   const corridor = new TakingCorridor();
   const feed = new LiveFeed('x', { piece: 'line', silentMs: null }, liveContext(`${t.testdir({})}/ledger`, testSurroundings()));
   feed.start(corridor.offer);
-  feed.push({ ...line('hello there'), source: 'a/b', retained: true, deviceMs: Date.UTC(2020, 0, 1) });
+  feed.push({ ...line('hello there'), source: 'a/b', retained: true, deviceMs: Date.UTC(2020, 0, 1), stream: { id: 's', from: 0, to: 1 } });
   feed.push(line('again and again'));
   feed.stop();
   const [first, second] = corridor.taken.map(({ capture }) => capture.header);
-  t.match(first, { name: 'hello there', kind: 'text', mediaType: 'text/plain', source: 'a/b', retained: true, bytes: 12 });
+  t.match(first, {
+    name: 'hello there',
+    kind: 'text',
+    mediaType: 'text/plain',
+    source: 'a/b',
+    retained: true,
+    bytes: 12,
+    stream: { id: 's', from: 0, to: 1 },
+  });
   t.equal(first?.capturedAt, '2020-01-01T00:00:00.000Z');
-  t.notOk(second !== undefined && ('source' in second || 'retained' in second));
+  t.notOk(second !== undefined && ('source' in second || 'retained' in second || 'stream' in second));
   t.ok(Math.abs(Date.parse(second?.capturedAt ?? '') - Date.now()) < 5000);
 });
 

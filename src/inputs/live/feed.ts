@@ -6,7 +6,7 @@
  * than `silentMs` is `down` with that reason, so that silence never looks like "nothing there". A change of health is logged once.
  * Deliberately keeps no capture: what came from a live source is gone when it was not taken (law of the design: lossy, and counted).
  */
-import type { CaptureHeader } from '../../core/capture.js';
+import type { CaptureHeader, StreamPlace } from '../../core/capture.js';
 import type { InputContext, Offer } from '../../core/contracts.js';
 import { captureId } from '../../core/id.js';
 import { limits } from '../../core/limits.js';
@@ -29,6 +29,8 @@ export interface Seen {
   readonly as?: Pick<CaptureHeader, 'kind' | 'mediaType'>;
   readonly source?: string;
   readonly retained?: boolean;
+  /** Where it lies in the stream it was cut from; what is skipped counts, so that it shows as a gap. */
+  readonly stream?: StreamPlace;
   /** When the last of it was taken, by our own clock; now where it is not given. */
   readonly monoMs?: number;
   /** When it was taken by the source's own clock, ms since 1970. */
@@ -133,7 +135,7 @@ export class LiveFeed {
     return true;
   }
 
-  #header({ name, bytes, as, source, retained, monoMs, deviceMs }: Seen): CaptureHeader {
+  #header({ name, bytes, as, source, retained, stream, monoMs, deviceMs }: Seen): CaptureHeader {
     const { clock, boot } = this.#context;
     const nowMs = clock.monoMs();
     const wallMs = deviceMs ?? clock.wallMs() - (nowMs - (monoMs ?? nowMs));
@@ -147,6 +149,7 @@ export class LiveFeed {
       bytes: bytes.byteLength,
       ...(source === undefined ? {} : { source }),
       ...(retained === true ? { retained } : {}),
+      ...(stream === undefined ? {} : { stream }),
       capturedAt: new Date(wallMs).toISOString(),
       clockSynced: clock.synced(),
       boot,
