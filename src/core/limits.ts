@@ -145,6 +145,20 @@ export const limits = {
   /** How often a live input looks whether its source still speaks. */
   liveLookMs: 1000,
 
+  /** One window: an hour of slow readings; samples of each channel, a minute at 1 kHz; what is sampled faster than any board's converter is sound. */
+  windowMsMax: 3_600_000,
+  windowSamplesMax: 65_536,
+  windowRateHzMax: 50_000,
+  /** Windows that one sample may lie in: each is a capture of its own. */
+  windowOverlapMax: 1000,
+  /** A sample that is older than the one before it by at most this (ms) came late; by more, and the clock was set back. */
+  windowLateMs: 1000,
+  /** What a source's clock may gain on ours between two samples before it was set forward, and not silent. */
+  windowJumpMs: 60_000,
+  /** Sources of one input that are told apart at once, and what their windows may hold in memory; the one longest silent makes room. */
+  sourcesMax: 2048,
+  sourcesBytesMax: 64 * 1024 * 1024,
+
   /** Channels of one series: three axes, or the registers of one machine; a table of more columns is to be narrowed. */
   seriesChannelsMax: 64,
   /** Samples of one series, of all channels: an hour of 3 x 200 Hz is 2 million; as float 32 MB. */
