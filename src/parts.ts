@@ -6,6 +6,7 @@
 import { fileURLToPath } from 'node:url';
 import { engineOptions } from './engine/options.js';
 import { httpOptions } from './http/http-options.js';
+import { execInput } from './inputs/exec.js';
 import { folderInput } from './inputs/folder.js';
 import { httpInput } from './inputs/http.js';
 import { mqttConnection } from './mqtt/connection.js';
@@ -18,7 +19,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput, httpInput],
+  inputs: [folderInput, httpInput, execInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,

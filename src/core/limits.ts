@@ -145,6 +145,14 @@ export const limits = {
   /** How often a live input looks whether its source still speaks. */
   liveLookMs: 1000,
 
+  /** A line of a stream of text: a document of JSON with some hundred numbers. Most of what is configured: an encoded picture. */
+  streamLineBytes: 64 * 1024,
+  streamPieceBytesMax: 16 * 1024 * 1024,
+  /** Pieces in a row that make no sense until the source is called down: a wrong rate of a line is told within a second or two. */
+  streamBadPiecesMax: 20,
+  /** Open files of a command that an operator runs: far above what a pipeline of tools needs. */
+  execFilesMax: 1024,
+
   /** One window: an hour of slow readings; samples of each channel, a minute at 1 kHz; what is sampled faster than any board's converter is sound. */
   windowMsMax: 3_600_000,
   windowSamplesMax: 65_536,
