@@ -20,6 +20,7 @@ const guests = {
   mqtt: 'src/mqtt/',
   aedes: 'src/mqtt/embedded-broker.ts',
   'better-sqlite3': 'src/store/',
+  serialport: 'src/inputs/serial/port-main.ts',
   pino: 'src/ops/log.ts',
   'prom-client': 'src/ops/metrics.ts',
   fastify: 'src/http/',

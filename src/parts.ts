@@ -9,6 +9,7 @@ import { httpOptions } from './http/http-options.js';
 import { execInput } from './inputs/exec.js';
 import { folderInput } from './inputs/folder.js';
 import { httpInput } from './inputs/http.js';
+import { serialInput } from './inputs/serial.js';
 import { mqttConnection } from './mqtt/connection.js';
 import { boardOptions } from './ops/board-options.js';
 import { logOptions } from './ops/log.js';
@@ -19,7 +20,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput, httpInput, execInput],
+  inputs: [folderInput, httpInput, serialInput, execInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,
