@@ -150,6 +150,11 @@ export const limits = {
   streamPieceBytesMax: 16 * 1024 * 1024,
   /** Pieces in a row that make no sense until the source is called down: a wrong rate of a line is told within a second or two. */
   streamBadPiecesMax: 20,
+  /** Readings a second of a sensor of sysfs: each is a system call for every channel, and a transfer on a slow bus; faster ones need the kernel's buffers. */
+  sensorRateHzMax: 200,
+  /** So many turns in vain, and at least so long, until a sensor that only says "not now" is down. */
+  sensorSilentTurns: 5,
+  sensorSilentMs: 2000,
   /** Open files of a command that an operator runs: far above what a pipeline of tools needs. */
   execFilesMax: 1024,
 
