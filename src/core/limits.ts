@@ -155,6 +155,8 @@ export const limits = {
   /** So many turns in vain, and at least so long, until a sensor that only says "not now" is down. */
   sensorSilentTurns: 5,
   sensorSilentMs: 2000,
+  /** Processes looked at to tell who has a device; a board runs a hundred or two. */
+  deviceHoldersLookedAt: 4096,
   /** Open files of a command that an operator runs: far above what a pipeline of tools needs. */
   execFilesMax: 1024,
 

@@ -65,7 +65,9 @@ class ExecInput implements Input {
         onStart: () => {
           if (!this.#idle) this.#child.pause();
         },
-        onEnd: (reason) => this.#ended(reason),
+        onEnd: (reason) => this.#ended(reason.replace(/^prlimit (?=ended|was)/, `${options.command[0]} `)),
+        explain: (words) =>
+          /^prlimit: failed to execute .*No such file/.test(words) ? `there is no command ${options.command[0]} here` : null,
       },
       context,
     );

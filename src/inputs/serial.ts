@@ -6,7 +6,6 @@
  * beginning on, and a binary stream out of step is taken up after a pause of `resync_ms`. A serial line does not wait: what finds no room is skipped
  * and counted. Deliberately writes nothing to the line.
  */
-import { existsSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { z } from 'zod';
 import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js';
@@ -14,7 +13,7 @@ import { Stream } from './framing/stream.js';
 import { explainStream, streamFields, textFormats } from './framing/stream-options.js';
 import { Child, type ChildPlan } from './live/child.js';
 import { LiveFeed } from './live/feed.js';
-import type { PortEnd, PortPlan } from './serial/port-plan.js';
+import { type PortPlan, portEnd } from './serial/port-plan.js';
 
 const serialOptions = z
   .strictObject({
@@ -82,7 +81,7 @@ class SerialInput implements Input {
       plan: () => portPlan(options),
       onOutput: (bytes: Buffer) => this.#take(bytes),
       onEnd: (reason: string) => this.#ended(reason),
-      explain: (lastWords: string) => explainEnd(options.path, lastWords),
+      explain: explainEnd,
     };
     this.#child = new Child(parts, context);
   }
@@ -122,31 +121,12 @@ function portPlan(options: SerialOptions): ChildPlan {
   return {
     command: process.execPath,
     args: [portMain, JSON.stringify(plan)],
-    called: `the process of ${path}`,
     setpriv: ['--no-new-privs'],
   };
 }
 
-/** The same words for a device that is gone and one that is just being pulled: it is one trouble. */
-const notThere = (path: string): string =>
-  `there is no device ${path}: plug it in, or see "ls /dev/serial/by-id /dev/ttyUSB* /dev/ttyACM* /dev/ttyAMA*" for what is there`;
-
-function explainEnd(path: string, lastWords: string): string | null {
-  const [, why, message = ''] = /(?:^|\| )(missing|gone|forbidden|busy|closed|failed) ([^|]*)$/.exec(lastWords) ?? [];
-  switch (why as PortEnd | undefined) {
-    case 'missing':
-      return 'serial lines need the package serialport, which is not installed here: run "npm install --no-save serialport@13.0.0" where Shoal is';
-    case 'gone':
-      return notThere(path);
-    case 'closed':
-      return existsSync(path) ? `${path} was closed by the other side` : notThere(path);
-    case 'forbidden':
-      return `no permission to open ${path}: add the daemon's user to the group that owns it, usually dialout ("sudo usermod -aG dialout USER"), and restart`;
-    case 'busy':
-      return `${path} is held by another process: "shoal doctor --inputs" says which; a login console on it is switched off with raspi-config or systemctl`;
-    case 'failed':
-      return `${path} cannot be used: ${message}`;
-    default:
-      return null;
-  }
+/** What the process said last; null where it could not even do that. */
+function explainEnd(lastWords: string): string | null {
+  const at = lastWords.lastIndexOf(portEnd);
+  return at < 0 ? null : lastWords.slice(at + portEnd.length).trim();
 }

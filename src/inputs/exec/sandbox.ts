@@ -56,7 +56,7 @@ export function sandboxed(options: SandboxOptions & { readonly command: readonly
     const bounds = ['--core=0', `--nofile=${limits.execFilesMax}`];
     if (memory !== undefined) bounds.push(`--as=${memory * 1024 ** 2}`);
     const [program = '', ...args] = has('prlimit') ? ['prlimit', ...bounds, '--', ...command] : command;
-    return { command: program, args, env, cwd, setpriv, called: command[0] ?? '' };
+    return { command: program, args, env, cwd, setpriv };
   };
 }
 

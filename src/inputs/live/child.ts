@@ -18,8 +18,6 @@ import { StderrTail } from '../../core/stderr-tail.js';
 export interface ChildPlan {
   readonly command: string;
   readonly args: readonly string[];
-  /** What a person knows it by, where `command` only leads to it; the command if not given. */
-  readonly called?: string;
   readonly env?: Readonly<Record<string, string>>;
   /** Written to its stdin, which then ends: the way of a secret, which an argument would show to everybody. Without it there is no stdin. */
   readonly stdin?: string;
@@ -132,13 +130,13 @@ export class Child {
       child.once('spawn', () => this.#options.onStart?.());
       child.once('error', (error: NodeJS.ErrnoException) => {
         this.#running = null;
-        resolve(error.code === 'ENOENT' ? `there is no command ${plan.called ?? plan.command} here` : reasonOf(error));
+        resolve(error.code === 'ENOENT' ? `there is no command ${plan.command} here` : reasonOf(error));
       });
       child.once('close', (code, signal) => {
         this.#running = null;
         // A grandchild that outlived it would hold the device.
         killGroup(child, 'SIGKILL');
-        resolve(this.#why ?? this.#reason(plan.called ?? plan.command, code, signal, tail.text()));
+        resolve(this.#why ?? this.#reason(plan.command, code, signal, tail.text()));
       });
     });
   }
@@ -146,8 +144,8 @@ export class Child {
   #reason(command: string, code: number | null, signal: string | null, lastWords: string): string {
     const known = lastWords === '' ? null : (this.#options.explain?.(lastWords) ?? null);
     if (known !== null) return known;
-    // What setpriv, and what leads on from it, says of a command that it cannot become.
-    if (code === 127 && /^(setpriv|prlimit): /.test(lastWords)) return `there is no command ${command} here`;
+    // What setpriv says of a command that it cannot become.
+    if (code === 127 && /^setpriv: /.test(lastWords)) return `there is no command ${command} here`;
     const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
     return `${command} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
   }

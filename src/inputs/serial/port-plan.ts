@@ -8,5 +8,8 @@ export interface PortPlan {
   readonly rtscts: boolean;
 }
 
-/** The first word of its last line. `missing`: the package. */
-export type PortEnd = 'missing' | 'gone' | 'forbidden' | 'busy' | 'closed' | 'failed';
+/** Before the sentence for an operator, on the last line of its stderr. */
+export const portEnd = 'shoal-port:';
+
+export const notInstalled =
+  'serial lines need the package serialport, which is not installed here: run "npm install --no-save serialport@13.0.0" where Shoal is';
