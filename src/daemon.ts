@@ -305,6 +305,7 @@ export class Daemon {
       config_source: this.#loaded.source,
       engines: this.#crew?.engines.pids ?? [],
       connections,
+      inputs: this.#health.report().parts.filter(({ part }) => part.startsWith('input:')),
       sinks: backlog,
     };
   }

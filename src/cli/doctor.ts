@@ -1,7 +1,8 @@
 /**
- * `shoal doctor`: whether this board can run Shoal, and what would make it run better. Needs no configuration and no daemon.
+ * `shoal doctor`: whether this board can run Shoal, and what would make it run better. Needs no configuration and no daemon,
+ * but with `--inputs`, which tries what is configured.
  */
-import { Command } from 'commander';
+import { Command, InvalidArgumentError } from 'commander';
 import { findFfmpeg } from '../engine/ffmpeg.js';
 import { runtimeVersion } from '../engine/runtime-version.js';
 import { readBoard, readDisk, readNature, readThermal } from '../ops/board.js';
@@ -10,6 +11,7 @@ import { openVariantPolicy } from '../registry/choose-variant.js';
 import { fingerprintOf } from '../registry/fingerprint.js';
 import { type Check, checkBoard } from './board-checks.js';
 import type { CommandContext } from './command-context.js';
+import { checkInputs } from './doctor-inputs/check-inputs.js';
 import { Exit, exitCodes } from './exit.js';
 import { usualStateDir } from './models-setting.js';
 
@@ -21,6 +23,9 @@ export interface DoctorContext extends CommandContext {
 interface Options {
   readonly json?: true;
   readonly stateDir: string;
+  readonly inputs?: true;
+  readonly config: string;
+  readonly wait: number;
 }
 
 export function doctorCommand(context: DoctorContext): Command {
@@ -28,12 +33,23 @@ export function doctorCommand(context: DoctorContext): Command {
     .description('check this board: system, memory, disk, heat, clock, and a model run in a process of its own; exit code 1 when one fails')
     .option('--json', 'print the answer as JSON')
     .option('--state-dir <folder>', 'where the daemon keeps its data', usualStateDir())
-    .action(async ({ json, stateDir }: Options) => {
-      const checks = [...(await readAndCheck(stateDir)), await runtime(context), await ffmpeg(), await variants(stateDir)];
+    .option('--inputs', 'instead, try each configured input: take one capture and say what it is, or what to do')
+    .option('-c, --config <file>', 'with --inputs: configuration file', context.defaults.configPath)
+    .option('--wait <seconds>', 'with --inputs: how long each may take, 1 .. 3600', seconds, 10)
+    .action(async ({ json, stateDir, inputs, config, wait }: Options) => {
+      const checks = inputs
+        ? await checkInputs(context, config, wait * 1000)
+        : [...(await readAndCheck(stateDir)), await runtime(context), await ffmpeg(), await variants(stateDir)];
       const ok = checks.every(({ state }) => state !== 'fail');
       context.stdout.write(json ? `${JSON.stringify({ ok, checks })}\n` : checksText(checks));
       if (!ok) throw new Exit(exitCodes.failed);
     });
+}
+
+function seconds(text: string): number {
+  const value = Number(text);
+  if (value >= 1 && value <= 3600) return value;
+  throw new InvalidArgumentError('need a number of seconds, 1 .. 3600.');
 }
 
 async function readAndCheck(stateDir: string): Promise<Check[]> {

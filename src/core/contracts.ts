@@ -100,6 +100,8 @@ export interface Input {
   start(offer: Offer): Promise<void>;
   /** Stops offering; unsettled receipts may still settle afterwards. */
   stop(): Promise<void>;
+  /** Of a replayable one, never started: what is there, for a person, without taking any of it. Rejects with what is wrong and what to do. */
+  look?(): Promise<string>;
 }
 
 /** What an input gets besides whose captures callers bring. */

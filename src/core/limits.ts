@@ -412,6 +412,10 @@ export const limits = {
   compareFilesMax: 10_000,
   /** Between two signs of life of a comparison. */
   compareTellMs: 10_000,
+  /** What an input that is tried gets to come up again before it counts as down. */
+  doctorDownMs: 1000,
+  /** Files counted by looking at a folder. */
+  sightEntriesMax: 10_000,
   /** What a command waits for the daemon's answer. */
   daemonAnswerMs: 10_000,
   daemonAnswerBytesMax: 16 * 1024 * 1024,

@@ -14,6 +14,7 @@ import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js
 import { type FolderOptions, folderOptions } from './folder/options.js';
 import { Places } from './folder/places.js';
 import { Scan } from './folder/scan.js';
+import { sightOf } from './folder/sight.js';
 import { Taker } from './folder/taker.js';
 
 export const folderInput: InputKind<FolderOptions> = {
@@ -25,10 +26,11 @@ export const folderInput: InputKind<FolderOptions> = {
 class FolderInput implements Input {
   readonly replayable = true;
   readonly #taker: Taker;
+  readonly #places: Places;
 
   constructor(name: string, options: FolderOptions, context: InputContext) {
-    const places = new Places(options.path);
-    this.#taker = new Taker(name, places, new Scan(places, options, context), options, context);
+    this.#places = new Places(options.path);
+    this.#taker = new Taker(name, this.#places, new Scan(this.#places, options, context), options, context);
   }
 
   /** Resolves when the folder was opened, or could not be: then it is tried again, and health says why. */
@@ -39,5 +41,9 @@ class FolderInput implements Input {
   /** Also waits for what is being closed at the moment; called again after a drain it waits for the last closings. */
   stop(): Promise<void> {
     return this.#taker.stop();
+  }
+
+  look(): Promise<string> {
+    return sightOf(this.#places.path);
   }
 }

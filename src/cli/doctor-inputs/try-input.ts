@@ -1,0 +1,129 @@
+/**
+ * One input, tried by itself: opened, one capture taken, closed.
+ *
+ * Guarantees: at most `waitMs` and the input's own stop; nothing that the input sees goes anywhere. A replayable input is not started, for it would
+ * claim what it finds: it is asked to look. Deliberately knows no type of input: what is wrong with a device is what the input says of itself.
+ */
+import type { Capture } from '../../core/capture.js';
+import type { BroughtContext, Health, Input, InputKind, Log, Metrics } from '../../core/contracts.js';
+import { reasonOf } from '../../core/errors.js';
+import { limits } from '../../core/limits.js';
+import { SystemClock } from '../../ops/clock.js';
+import type { Check } from '../board-checks.js';
+import { captureText } from './capture-text.js';
+
+export interface TriedInput {
+  readonly name: string;
+  readonly kind: Pick<InputKind<never, BroughtContext>, 'type' | 'create'>;
+  readonly options: unknown;
+  readonly stateDir: string;
+}
+
+export async function tryInput({ name, kind, options, stateDir }: TriedInput, waitMs: number): Promise<Check> {
+  const check = `input ${name}`;
+  const trial = new Trial();
+  let input: Input | null = null;
+  try {
+    input = kind.create(name, options as never, trial.context(stateDir));
+    if (input.replayable) return await lookAt(check, kind.type, input);
+    await input.start(trial.offer);
+    return judged(check, kind.type, await trial.end(waitMs), waitMs);
+  } catch (error) {
+    return { check, state: 'fail', found: `${kind.type}, cannot be used`, advice: reasonOf(error) };
+  } finally {
+    await input?.stop().catch(() => {});
+  }
+}
+
+async function lookAt(check: string, type: string, input: Input): Promise<Check> {
+  if (input.look === undefined) return { check, state: 'ok', found: `${type}, not tried: others bring its captures` };
+  return { check, state: 'ok', found: `${type}, ${await input.look()}` };
+}
+
+interface TrialEnd {
+  readonly capture: Capture | null;
+  readonly state: string;
+  readonly reason: string | undefined;
+}
+
+function judged(check: string, type: string, { capture, state, reason }: TrialEnd, waitMs: number): Check {
+  if (capture !== null) return { check, state: 'ok', found: `${type}, saw ${captureText(capture)}` };
+  if (state === 'down') return { check, state: 'fail', found: `${type}, saw nothing`, advice: reason ?? 'it gives no reason' };
+  const found = `${type}, no capture within ${waitMs / 1000} s`;
+  if (state === 'ok')
+    return { check, state: 'warn', found, advice: 'It speaks: if its windows are longer, give it more time with --wait.' };
+  return {
+    check,
+    state: 'warn',
+    found,
+    advice: `It is open and says nothing (${reason ?? state}): if it speaks seldom, give it more time with --wait.`,
+  };
+}
+
+/** Surroundings that remember what the input says of itself, and a corridor that takes one capture. */
+class Trial {
+  #capture: Capture | null = null;
+  #state = 'starting';
+  #reason: string | undefined;
+  #onChange: () => void = () => {};
+  #seq = 0;
+
+  context(stateDir: string): BroughtContext {
+    return {
+      clock: new SystemClock(),
+      log: silence,
+      metrics: uncounted,
+      health: this.#health(),
+      boot: 0,
+      ledger: { settled: async () => new Map(), close: async () => {} },
+      nextSeq: () => ++this.#seq,
+      stateDir,
+      offerIntake: () => () => {},
+    };
+  }
+
+  /** Never accepts: one is enough. */
+  readonly offer = (capture: Capture): Promise<void> => {
+    this.#capture ??= capture;
+    this.#onChange();
+    return new Promise(() => {});
+  };
+
+  /** When there is a capture, when it stayed down, or when the time is over. */
+  end(waitMs: number): Promise<TrialEnd> {
+    return new Promise((resolve) => {
+      let downTimer: NodeJS.Timeout | undefined;
+      const done = () => {
+        clearTimeout(timer);
+        clearTimeout(downTimer);
+        resolve({ capture: this.#capture, state: this.#state, reason: this.#reason });
+      };
+      const timer = setTimeout(done, waitMs);
+      this.#onChange = () => {
+        clearTimeout(downTimer);
+        if (this.#capture !== null) done();
+        // What is only away for a moment is not what is to be told.
+        else if (this.#state === 'down') downTimer = setTimeout(done, limits.doctorDownMs);
+      };
+      this.#onChange();
+    });
+  }
+
+  #health(): Health {
+    return {
+      set: (_part, state, reason) => {
+        this.#state = state;
+        this.#reason = reason;
+        this.#onChange();
+      },
+      progress: () => {},
+    };
+  }
+}
+
+const silence: Log = { debug: () => {}, info: () => {}, warn: () => {}, error: () => {}, child: () => silence };
+const uncounted: Metrics = {
+  counter: () => ({ inc: () => {} }),
+  gauge: () => ({ set: () => {} }),
+  histogram: () => ({ observe: () => {} }),
+};
