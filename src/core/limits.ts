@@ -4,10 +4,12 @@
  */
 import { compileLimits } from './compile-limits.js';
 import { httpLimits } from './http-limits.js';
+import { wiredLimits } from './wired-limits.js';
 
 export const limits = {
   ...compileLimits,
   ...httpLimits,
+  ...wiredLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
   configBytesMax: 1024 * 1024,
@@ -144,21 +146,6 @@ export const limits = {
   liveOffersMax: 64,
   /** How often a live input looks whether its source still speaks. */
   liveLookMs: 1000,
-
-  /** A line of a stream of text: a document of JSON with some hundred numbers. Most of what is configured: an encoded picture. */
-  streamLineBytes: 64 * 1024,
-  streamPieceBytesMax: 16 * 1024 * 1024,
-  /** Pieces in a row that make no sense until the source is called down: a wrong rate of a line is told within a second or two. */
-  streamBadPiecesMax: 20,
-  /** Readings a second of a sensor of sysfs: each is a system call for every channel, and a transfer on a slow bus; faster ones need the kernel's buffers. */
-  sensorRateHzMax: 200,
-  /** So many turns in vain, and at least so long, until a sensor that only says "not now" is down. */
-  sensorSilentTurns: 5,
-  sensorSilentMs: 2000,
-  /** Processes looked at to tell who has a device; a board runs a hundred or two. */
-  deviceHoldersLookedAt: 4096,
-  /** Open files of a command that an operator runs: far above what a pipeline of tools needs. */
-  execFilesMax: 1024,
 
   /** One window: an hour of slow readings; samples of each channel, a minute at 1 kHz; what is sampled faster than any board's converter is sound. */
   windowMsMax: 3_600_000,
@@ -412,10 +399,6 @@ export const limits = {
   compareFilesMax: 10_000,
   /** Between two signs of life of a comparison. */
   compareTellMs: 10_000,
-  /** What an input that is tried gets to come up again before it counts as down. */
-  doctorDownMs: 1000,
-  /** Files counted by looking at a folder. */
-  sightEntriesMax: 10_000,
   /** What a command waits for the daemon's answer. */
   daemonAnswerMs: 10_000,
   daemonAnswerBytesMax: 16 * 1024 * 1024,

@@ -5,7 +5,8 @@
  * operator can do, after the words `portEnd`. Ends with its parent (setpriv), or with the first byte that nobody reads any more. Deliberately
  * knows no framing and tries nothing twice.
  */
-import { existsSync } from 'node:fs';
+import { existsSync, statSync } from 'node:fs';
+import { limits } from '../../core/limits.js';
 import { whatIsThere, whoHas, whoMay } from '../live/device.js';
 import { notInstalled, type PortPlan, portEnd } from './port-plan.js';
 
@@ -32,7 +33,23 @@ async function notThere(path: string): Promise<string> {
 /** Whether it was pulled or hung up; told a moment later, when the system has taken the name of what was pulled away. */
 async function closed(): Promise<string> {
   await new Promise((resolve) => setTimeout(resolve, 200));
-  return existsSync(plan.path) ? `${plan.path} was closed by the other side` : notThere(plan.path);
+  return existsSync(plan.path) ? `${plan.path} was closed, or another device came in its place` : notThere(plan.path);
+}
+
+/** Which device a path leads to; empty where to none. */
+function identity(path: string): string {
+  const found = statSync(path, { throwIfNoEntry: false });
+  return found === undefined ? '' : `${found.dev}:${found.ino}:${found.rdev}`;
+}
+
+/** A line that was hung up reads as empty, and the binding reads on for ever: so the device itself is looked at. */
+function watch(path: string): void {
+  const opened = identity(path);
+  const timer = setInterval(() => {
+    if (identity(path) === opened) return;
+    clearInterval(timer);
+    void closed().then(end);
+  }, limits.serialLookMs);
 }
 
 const loaded = await import('serialport').catch((error: unknown) => {
@@ -45,6 +62,7 @@ if (loaded !== null) {
   const port = new loaded.SerialPort({ ...plan, autoOpen: false });
   port.open((error) => {
     if (error) void advice(error.message).then(end);
+    else watch(plan.path);
   });
   port.on('data', (bytes: Buffer) => {
     if (!process.stdout.write(bytes)) {
