@@ -9,7 +9,10 @@ import { httpOptions } from './http/http-options.js';
 import { execInput } from './inputs/exec.js';
 import { folderInput } from './inputs/folder.js';
 import { httpInput } from './inputs/http.js';
+import { hwmonInput } from './inputs/hwmon.js';
+import { iioInput } from './inputs/iio.js';
 import { serialInput } from './inputs/serial.js';
+import { thermalInput } from './inputs/thermal.js';
 import { mqttConnection } from './mqtt/connection.js';
 import { boardOptions } from './ops/board-options.js';
 import { logOptions } from './ops/log.js';
@@ -20,7 +23,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput, httpInput, serialInput, execInput],
+  inputs: [folderInput, httpInput, serialInput, iioInput, hwmonInput, thermalInput, execInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,

@@ -73,9 +73,10 @@ test('each input says what it saw, or what to do', async (t) => {
     line: { type: 'serial', path: '/dev/no-such-line' },
     inbox: { type: 'folder', path: inbox },
     gone: { type: 'folder', path: '/nonexistent/inbox' },
+    brought: { type: 'http' },
   });
-  const { code, of } = await doctor(config, '--wait', '2');
-  t.equal(code, 1);
+  const { code, err, of } = await doctor(config, '--wait', '2');
+  t.equal(code, 1, err);
   t.match(of('power'), { state: 'ok', found: 'hwmon, saw a window of 2 samples at 20 Hz, beginning with curr1 1.5, in1 12.034' });
   t.match(of('chip'), { state: 'fail', advice: 'there is no hwmon chip nct6775; there are: ina226' });
   t.match(of('words'), { state: 'ok', found: 'exec, saw a text: "hello \\u001b[2J"' });
@@ -87,6 +88,7 @@ test('each input says what it saw, or what to do', async (t) => {
   t.match(of('line'), { state: 'fail', advice: /^there is no \/dev\/no-such-line; / });
   t.match(of('inbox'), { state: 'ok', found: `folder, 1 waiting in ${inbox}; none is taken by looking` });
   t.same(readdirSync(inbox).sort(), ['a.png', 'b.part'], 'nothing was touched');
+  t.match(of('brought'), { state: 'ok', found: 'http, not tried: others bring its captures' });
   t.match(of('gone'), { state: 'fail', advice: /^the folder is gone/ });
 });
 
@@ -113,6 +115,7 @@ test('what a running daemon has is not touched, it is asked', async (t) => {
     metrics: new PromMetrics(),
     store: { results: never, explain: never, quarantined: never },
     status: () => ({ inputs: told }),
+    intakes: { find: () => null, names: [] },
   });
   await server.start();
   t.teardown(() => server.stop());
