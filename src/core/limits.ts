@@ -4,11 +4,15 @@
  */
 import { compileLimits } from './compile-limits.js';
 import { httpLimits } from './http-limits.js';
+import { liveLimits } from './live-limits.js';
+import { modelLimits } from './model-limits.js';
 import { wiredLimits } from './wired-limits.js';
 
 export const limits = {
   ...compileLimits,
   ...httpLimits,
+  ...liveLimits,
+  ...modelLimits,
   ...wiredLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
@@ -134,92 +138,6 @@ export const limits = {
   ffmpegAllocationBytesMax: 64 * 1024 * 1024,
   /** A recorder writes a handful; a file of nothing but chunk headers would be walked for ever. */
   wavChunksMax: 1024,
-
-  /** A child of an input that ends is started again after this, then later and later. */
-  childRestartFirstMs: 500,
-  childRestartMaxMs: 30_000,
-  /** A child that ran for so long was well: the next restart is quick again. */
-  childWellMs: 10_000,
-  /** How long a child may take to end when asked, before it is killed. */
-  childEndMs: 2000,
-  /** Captures of one live input that may be on their way into the corridor at once; what comes on top is skipped and counted. */
-  liveOffersMax: 64,
-  /** How often a live input looks whether its source still speaks. */
-  liveLookMs: 1000,
-
-  /** One window: an hour of slow readings; samples of each channel, a minute at 1 kHz; what is sampled faster than any board's converter is sound. */
-  windowMsMax: 3_600_000,
-  windowSamplesMax: 65_536,
-  windowRateHzMax: 50_000,
-  /** Windows that one sample may lie in: each is a capture of its own. */
-  windowOverlapMax: 1000,
-  /** A sample that is older than the one before it by at most this (ms) came late; by more, and the clock was set back. */
-  windowLateMs: 1000,
-  /** What a source's clock may gain on ours between two samples before it was set forward, and not silent. */
-  windowJumpMs: 60_000,
-  /** Sources of one input that are told apart at once, and what their windows may hold in memory; the one longest silent makes room. */
-  sourcesMax: 2048,
-  sourcesBytesMax: 64 * 1024 * 1024,
-
-  /** Channels of one series: three axes, or the registers of one machine; a table of more columns is to be narrowed. */
-  seriesChannelsMax: 64,
-  /** Samples of one series, of all channels: an hour of 3 x 200 Hz is 2 million; as float 32 MB. */
-  seriesValuesMax: 8_000_000,
-  /** Samples of a window a model is shown: fewer have no spectrum; more are a recording, and a transform of 4 MB. */
-  seriesWindowMin: 16,
-  seriesWindowMax: 262_144,
-  /** Spectral bands of one channel: more tell no more of a window, and each must be learned. */
-  seriesBandsMax: 64,
-  /** Numbers of a window that are learned together: their covariance is taken apart, which costs their cube; 256 take a second on a small board. */
-  learnFeaturesMax: 256,
-  /** Windows learned from, spread evenly where there are more: a day of seconds tells no more than these. */
-  learnWindowsMax: 20_000,
-  /** The head of an encoded series: 64 names of 64 characters and a few numbers. */
-  seriesHeadBytesMax: 16 * 1024,
-  /** A text that is looked at as such: a long letter; more is a book. */
-  textBytesMax: 1024 * 1024,
-
-  /** Folders of models looked at in one models directory; more is the wrong directory. */
-  modelsMax: 512,
-  /** A card is a page. */
-  cardBytesMax: 64 * 1024,
-  /** Files of one model that are fetched: weights of a few variants, labels, a configuration. */
-  downloadFilesMax: 32,
-  /** Sources of models a configuration may name: one at the site, one at the company. */
-  modelSourcesMax: 8,
-  /** Redirects of one fetch: a host to its file server, and one more. */
-  downloadRedirectsMax: 3,
-  /** Addresses of one name that are tried: both families, twice. */
-  downloadAddressesMax: 4,
-  /** Until an address takes the connection and speaks TLS. */
-  downloadConnectMs: 10_000,
-  /** From the request to the head of the answer, and between two pieces of a body. */
-  downloadIdleMs: 20_000,
-  /** The slowest fetch that goes on: so many bytes in each window, which is 4 kB a second. */
-  downloadWindowMs: 30_000,
-  downloadWindowBytesMin: 120_000,
-  /** One file, whatever its speed. */
-  downloadMs: 60 * 60_000,
-  /** Renames into a folder that another command may be clearing away at the same time. */
-  renameTriesMax: 3,
-  /** A bearer token for a source. */
-  tokenBytesMax: 4096,
-  /** Entries of an archive of a model, folders included: a card names a few dozen files. */
-  archiveEntriesMax: 256,
-  /** A file of a model that is no weights and no labels: a golden capture, a licence, a recipe. */
-  modelFileBytesMax: 64 * 1024 * 1024,
-  /** One label a line; the largest alphabets have tens of thousands. */
-  labelsBytesMax: 4 * 1024 * 1024,
-
-  /** A tuning: a kilobyte or two a variant. */
-  tuneBytesMax: 4 * 1024 * 1024,
-  /** Runs a variant is measured by: enough for a bound of the median that means something, and no more than tell more. */
-  tuneRunsMin: 9,
-  tuneRunsMax: 400,
-  /** One measurement of one model, from fork to answer: nine runs of a slow variant on a slow board. */
-  tuneMeasureMs: 10 * 60_000,
-  /** Share of the CPU time a variant must save to be worth a change, noise already taken off. */
-  tuneGainMin: 0.03,
 
   /** Captures of one input waiting in the core; each replayable one is a file name, not its bytes. Full engines are fed by far fewer. */
   waitingPerInputMax: 64,
