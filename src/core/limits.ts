@@ -4,6 +4,7 @@
  */
 import { compileLimits } from './compile-limits.js';
 import { httpLimits } from './http-limits.js';
+import { learnLimits } from './learn-limits.js';
 import { liveLimits } from './live-limits.js';
 import { modelLimits } from './model-limits.js';
 import { wiredLimits } from './wired-limits.js';
@@ -14,6 +15,7 @@ export const limits = {
   ...liveLimits,
   ...modelLimits,
   ...wiredLimits,
+  ...learnLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
   configBytesMax: 1024 * 1024,

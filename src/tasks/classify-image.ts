@@ -3,10 +3,11 @@ import { z } from 'zod';
 import type { Task } from '../core/task.js';
 import { differentLabels } from './different-labels.js';
 import { classesOf, classify, draftClassifier } from './image-classes.js';
+import { minScoreOption } from './likeliest.js';
 
 const options = z.strictObject({
   max_labels: z.int().min(1).max(20).default(1).describe('Most labels for a picture, the likeliest first, 1 .. 20.'),
-  min_score: z.number().min(0).max(1).default(0).describe('Least score of a label, 0 .. 1; a picture may then have none.'),
+  min_score: minScoreOption,
 });
 
 type Options = z.infer<typeof options>;

@@ -10,6 +10,7 @@ import type { Observation } from '../core/result.js';
 import type { TaskInput } from '../core/task.js';
 import { numbered, pictureInput } from './drafting.js';
 import { framing } from './framing.js';
+import { sureParams } from './likeliest.js';
 import { type Looking, lookAtEach } from './looks.js';
 import { outputOf, readParams, unfit } from './model-params.js';
 import { frameOf, pixelFormat } from './pixels.js';
@@ -20,10 +21,13 @@ const params = z.strictObject({
   margin: z.number().min(0).max(1).default(0),
   /** What makes probabilities of the output: softmax for one label of many, sigmoid for labels that do not exclude each other, none if they are. */
   activation: z.enum(['softmax', 'sigmoid', 'none']),
+  min_score: sureParams.min_score,
 });
 
 /** Throws MODEL_INVALID unless the only output is one number a label. */
-export function classesOf(model: ModelFacts): Looking & { readonly activation: z.infer<typeof params>['activation'] } {
+export function classesOf(
+  model: ModelFacts,
+): Looking & { readonly activation: z.infer<typeof params>['activation']; readonly minScore: number } {
   const settings = readParams(params, model);
   const frame = frameOf(model, settings.pixels);
   const { name, shape } = outputOf(model);
@@ -32,19 +36,19 @@ export function classesOf(model: ModelFacts): Looking & { readonly activation: z
   if (shape.length !== 2 || shape[1] !== count) {
     throw unfit(model, `its output "${name}" is [${shape.join(',')}], its ${count} labels need [1,${count}]`);
   }
-  return { frame, how: settings, margin: settings.margin, output: name, activation: settings.activation };
+  return { frame, how: settings, margin: settings.margin, output: name, activation: settings.activation, minScore: settings.min_score };
 }
 
-/** At most `most` labels for each picture, those with at least `least`, the likeliest first. */
+/** At most `most` labels for each picture, those with at least `least` (without it the card's), the likeliest first. */
 export function classify(
   input: TaskInput<unknown>,
-  { most, least }: { readonly most: number; readonly least: number },
+  { most, least }: { readonly most: number; readonly least?: number | undefined },
 ): Promise<Observation[]> {
   const looking = classesOf(input.model);
   return lookAtEach(input, looking, (values) =>
     [...probabilities(values, looking.activation)]
       .map((score, kind) => ({ score: Math.round(score * 1e4) / 1e4, label: input.model.labels[kind] ?? '' }))
-      .filter(({ score }) => score >= least)
+      .filter(({ score }) => score >= (least ?? looking.minScore))
       .sort((a, b) => b.score - a.score)
       .slice(0, most),
   );

@@ -3,6 +3,8 @@ import type { Task } from '../core/task.js';
 import { classifyImage } from './classify-image.js';
 import { classifyOrientation } from './classify-orientation.js';
 import { classifyPersonPresence } from './classify-person-presence.js';
+import { classifySound } from './classify-sound.js';
+import { classifyText } from './classify-text.js';
 import { denoiseSpeech } from './denoise-speech.js';
 import { detectAnomaly } from './detect-anomaly.js';
 import { detectFaces } from './detect-faces.js';
@@ -25,6 +27,8 @@ export const tasks: readonly Task[] = [
   classifyImage,
   classifyOrientation,
   classifyPersonPresence,
+  classifySound,
+  classifyText,
   denoiseSpeech,
   detectAnomaly,
   detectFaces,

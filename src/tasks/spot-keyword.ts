@@ -15,6 +15,7 @@ import type { Observation, Segment } from '../core/result.js';
 import type { Task } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentSegments } from './different-segments.js';
+import { likeliest } from './likeliest.js';
 import { onlyTensor, readParams, unfit } from './model-params.js';
 import { SoundWindows, soundWindowParams } from './sound-windows.js';
 
@@ -65,7 +66,7 @@ export const spotKeyword: Task<Options> = {
     const heard: Heard[] = [];
     for (const start of windows.starts(samples.length, Math.max(1, Math.round((input.options.hop_ms * rateHz) / 1000)))) {
       const outputs = await input.infer(await input.measure('preprocess', () => windows.feeds(samples, start)));
-      heard.push({ ...best(floats(outputs, name), model.labels), segment: windows.segment(start, samples.length) });
+      heard.push({ ...likeliest(floats(outputs, name), model.labels), segment: windows.segment(start, samples.length) });
     }
     return input.measure('postprocess', () => {
       const sure = (each: Heard) => each.score >= input.options.min_score && !ignore.includes(each.label);
@@ -78,12 +79,6 @@ export interface Heard {
   readonly label: string;
   readonly score: number;
   readonly segment: Segment;
-}
-
-/** The score to four decimals, so that 0.9 of a model is at least 0.9. */
-function best(scores: Float32Array, labels: readonly string[]): { label: string; score: number } {
-  const score = Math.max(...scores);
-  return { label: labels[scores.indexOf(score)] ?? '', score: Math.round(Math.min(1, Math.max(0, score)) * 1e4) / 1e4 };
 }
 
 /** One observation for each row of windows that are sure of the same label. */

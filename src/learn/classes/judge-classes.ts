@@ -1,0 +1,200 @@
+/**
+ * What held-out answers say of classes: how often they are right, when they are sure enough to be told, which samples look mislabelled, and
+ * which classes cannot be told apart. Pure.
+ *
+ * Deliberately refuses instead of writing a model that guesses: where the answers as a whole are no better than by chance (one-sided, 5 %), or
+ * where the samples of two classes, asked of these two alone, come out right hardly more often than by a coin. Two classes that so few samples
+ * cannot show to differ are named as doubtful.
+ */
+import { ShoalError } from '../../core/errors.js';
+import { limits } from '../../core/limits.js';
+import type { Fitted } from './fit-classes.js';
+
+export interface Judgement {
+  readonly samples: number;
+  /** Of all samples, held out, whose likeliest class is theirs. 0..1. */
+  readonly right: number;
+  /** 95 % interval of `right` (Wilson). */
+  readonly rightBetween: readonly [number, number];
+  /** Mean over the classes of the share of their samples that are right. */
+  readonly balanced: number;
+  /** By class. */
+  readonly recall: readonly number[];
+  /** True class by row, likeliest by column. */
+  readonly confusion: readonly (readonly number[])[];
+  /** Mean distance between score and how often it is right, in ten ranges of the score. */
+  readonly calibrationError: number;
+  /** The score from which on an answer is told. */
+  readonly minScore: number;
+  /** Of all samples, that are told; of those, that are right. */
+  readonly told: number;
+  readonly rightOfTold: number;
+  /** Pairs of classes that so few samples cannot show to differ (one-sided, 5 %). */
+  readonly doubtful: readonly Pair[];
+  readonly suspicious: readonly Suspicion[];
+}
+
+/** Two classes, and of the held-out samples of both how many are more like their own of the two. */
+export interface Pair {
+  readonly classes: readonly [number, number];
+  readonly right: number;
+  readonly samples: number;
+}
+
+/** A sample that the others say is of another class. */
+export interface Suspicion {
+  readonly sample: number;
+  readonly looksLike: number;
+  /** Held-out probabilities of that class and of its own. */
+  readonly score: number;
+  readonly own: number;
+}
+
+/** An answer that is more likely wrong than right is never told. */
+const minScoreLeast = 0.5;
+/** Its own class is this much less likely than another one. */
+const suspiciousOwnMost = 0.1;
+
+/** `sure`: of what is told so much is to be right, 0..1. Throws USAGE, naming them, for classes that cannot be told apart. */
+export function judgeClasses({ heldOut }: Pick<Fitted, 'heldOut'>, classOf: Int32Array, labels: readonly string[], sure: number): Judgement {
+  const pairs = pairsOf(heldOut, classOf, labels.length);
+  refuseAlike(pairs, labels);
+  const answers = heldOut.map((shares, sample) => {
+    const score = Math.max(...shares);
+    const label = shares.indexOf(score);
+    return { score, label, right: label === classOf[sample] };
+  });
+  const confusion = labels.map(() => labels.map(() => 0));
+  for (const [sample, { label }] of answers.entries()) {
+    const row = confusion[classOf[sample] ?? 0];
+    if (row !== undefined) row[label] = (row[label] ?? 0) + 1;
+  }
+  const recall = confusion.map((row, k) => (row[k] ?? 0) / row.reduce((sum, count) => sum + count, 0));
+  const balanced = recall.reduce((sum, share) => sum + share, 0) / recall.length;
+  refuseGuesses(balanced, confusion, labels);
+  const rights = answers.filter(({ right }) => right).length;
+  const minScore = sureFrom(answers, sure);
+  const told = answers.filter(({ score }) => score >= minScore);
+  return {
+    samples: answers.length,
+    right: rights / answers.length,
+    rightBetween: wilson(rights, answers.length),
+    balanced,
+    recall,
+    confusion,
+    calibrationError: calibrationErrorOf(answers),
+    minScore,
+    told: told.length / answers.length,
+    rightOfTold: told.length === 0 ? 0 : told.filter(({ right }) => right).length / told.length,
+    doubtful: pairs.filter(({ doubtful }) => doubtful),
+    suspicious: suspiciousOf(heldOut, classOf),
+  };
+}
+
+interface Answer {
+  readonly score: number;
+  readonly right: boolean;
+}
+
+/** The least score from which on so many are right, to four decimals; 0.99 where there is none. */
+function sureFrom(answers: readonly Answer[], sure: number): number {
+  const sorted = [...answers].sort((a, b) => b.score - a.score);
+  let rights = 0;
+  let least = 0.99;
+  for (const [i, { score, right }] of sorted.entries()) {
+    if (right) rights++;
+    if (sorted[i + 1]?.score !== score && rights / (i + 1) >= sure) least = score;
+  }
+  return Math.max(minScoreLeast, Math.floor(least * 1e4) / 1e4);
+}
+
+function calibrationErrorOf(answers: readonly Answer[]): number {
+  const ranges = Array.from({ length: 10 }, () => ({ count: 0, scores: 0, rights: 0 }));
+  for (const { score, right } of answers) {
+    const range = ranges[Math.min(9, Math.floor(score * 10))];
+    if (range === undefined) continue;
+    range.count++;
+    range.scores += score;
+    if (right) range.rights++;
+  }
+  return ranges.reduce((sum, { scores, rights }) => sum + Math.abs(scores - rights), 0) / answers.length;
+}
+
+/** Source: Wilson 1927; z = 1.96. */
+function wilson(rights: number, count: number): readonly [number, number] {
+  const z2 = 1.96 ** 2;
+  const middle = (rights + z2 / 2) / (count + z2);
+  const half = (1.96 * Math.sqrt((rights * (count - rights)) / count + z2 / 4)) / (count + z2);
+  return [Math.max(0, middle - half), Math.min(1, middle + half)];
+}
+
+/** The most doubtful first. */
+function suspiciousOf(heldOut: readonly Float64Array[], classOf: Int32Array): Suspicion[] {
+  return heldOut
+    .map((shares, sample) => {
+      const score = Math.max(...shares);
+      return { sample, score, looksLike: shares.indexOf(score), own: shares[classOf[sample] ?? 0] ?? 0 };
+    })
+    .filter(({ sample, looksLike, own }) => looksLike !== classOf[sample] && own < suspiciousOwnMost)
+    .sort((a, b) => a.own - b.own)
+    .slice(0, limits.learnListedMax);
+}
+
+/** One-sided 5 % of a normal distribution. */
+const unlikely = 1.645;
+/** Of the samples of two classes, the mean of their shares that are right: a coin has 0.5. */
+const pairRightLeast = 0.6;
+
+function refuseGuesses(balanced: number, confusion: Judgement['confusion'], labels: readonly string[]): void {
+  const chance = 1 / labels.length;
+  const variances = confusion.map((row) => (chance * (1 - chance)) / row.reduce((sum, count) => sum + count, 0));
+  const spread = Math.sqrt(variances.reduce((sum, variance) => sum + variance, 0)) / labels.length;
+  if (balanced >= chance + unlikely * spread) return;
+  throw new ShoalError(
+    'USAGE',
+    `the classes cannot be told apart: ${Math.round(balanced * 100)} % of the held-out samples are right, by chance it were ${Math.round(chance * 100)} %; ` +
+      'give more samples, or such that differ more',
+  );
+}
+
+interface JudgedPair extends Pair {
+  /** Mean of the shares of both that are right. */
+  readonly share: number;
+  readonly doubtful: boolean;
+}
+
+function pairsOf(heldOut: readonly Float64Array[], classOf: Int32Array, classes: number): JudgedPair[] {
+  const pairs: JudgedPair[] = [];
+  for (let a = 0; a < classes; a++) {
+    for (let b = a + 1; b < classes; b++) {
+      const [rightA, countA] = toldApart(heldOut, classOf, a, b);
+      const [rightB, countB] = toldApart(heldOut, classOf, b, a);
+      const share = (rightA / countA + rightB / countB) / 2;
+      const doubtful = share < 0.5 + (unlikely / 2) * Math.sqrt(0.25 / countA + 0.25 / countB);
+      pairs.push({ classes: [a, b], right: rightA + rightB, samples: countA + countB, share, doubtful });
+    }
+  }
+  return pairs;
+}
+
+function refuseAlike(pairs: readonly JudgedPair[], labels: readonly string[]): void {
+  const alike = pairs.filter(({ share, doubtful }) => doubtful && share < pairRightLeast);
+  if (alike.length === 0) return;
+  const more = alike.length > limits.learnListedMax ? `, and ${alike.length - limits.learnListedMax} more pairs` : '';
+  throw new ShoalError(
+    'USAGE',
+    `these cannot be told apart: ${alike.slice(0, limits.learnListedMax).map((pair) => pairText(pair, labels)).join(', ')}${more}; ` +
+      'give more samples of them, samples that differ more, or make one class of them',
+  );
+}
+
+/** For a person. */
+export function pairText({ classes: [a, b], right, samples }: Pair, labels: readonly string[]): string {
+  return `${labels[a]} and ${labels[b]} (${right} of ${samples} held-out samples right, a coin has ${samples / 2})`;
+}
+
+/** Of the samples of `own`, how many are more like it than like `other`. */
+function toldApart(heldOut: readonly Float64Array[], classOf: Int32Array, own: number, other: number): readonly [right: number, count: number] {
+  const those = heldOut.filter((_, sample) => classOf[sample] === own);
+  return [those.filter((shares) => (shares[own] ?? 0) > (shares[other] ?? 0)).length, those.length];
+}
