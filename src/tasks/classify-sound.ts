@@ -9,16 +9,14 @@
  */
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.js';
-import { limits } from '../core/limits.js';
 import type { ModelFacts } from '../core/model.js';
 import type { Observation } from '../core/result.js';
 import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentLabels } from './different-labels.js';
-import { likeliest, minScoreOption, sureParams } from './likeliest.js';
-import { onlyTensor, readParams, unfit } from './model-params.js';
+import { checkIgnored, type Judged, type Likeliest, labelled, minScoreOption, sureParams } from './likeliest.js';
+import { onlyTensor, readParams } from './model-params.js';
 import { SoundWindows, soundWindowParams } from './sound-windows.js';
-import { type Heard, merged } from './spot-keyword.js';
 
 const options = z.strictObject({
   per: z.enum(['recording', 'window']).default('recording').describe('One label for the recording, or one for each stretch of it with its time.'),
@@ -38,8 +36,7 @@ const params = z.strictObject({ ...soundWindowParams, ...sureParams });
 function fit(model: ModelFacts): void {
   const { ignore } = readParams(params, model);
   onlyTensor(model, 'outputs', [1, Math.max(2, model.labels.length)]);
-  const stray = ignore.find((label) => !model.labels.includes(label));
-  if (stray !== undefined) throw unfit(model, `it is to ignore "${stray}", which is none of its labels`);
+  checkIgnored(ignore, model);
   new SoundWindows(model);
 }
 
@@ -50,19 +47,14 @@ async function run(input: TaskInput<Options>): Promise<Observation[]> {
   const windows = new SoundWindows(model);
   const { name } = onlyTensor(model, 'outputs', [1, model.labels.length]);
   const samples = await input.measure('preprocess', () => audio.samples(rateHz));
-  const heard: Heard[] = [];
-  const sums = new Float32Array(model.labels.length);
-  const starts = windows.starts(samples.length, Math.max(1, Math.round((input.options.hop_ms * rateHz) / 1000)));
-  for (const start of starts) {
+  const judged: Judged[] = [];
+  for (const start of windows.starts(samples.length, Math.max(1, Math.round((input.options.hop_ms * rateHz) / 1000)))) {
     const outputs = await input.infer(await input.measure('preprocess', () => windows.feeds(samples, start)));
-    const scores = floats(outputs, name);
-    for (const [i, score] of scores.entries()) sums[i] = (sums[i] ?? 0) + score / starts.length;
-    heard.push({ ...likeliest(scores, model.labels), segment: windows.segment(start, samples.length) });
+    judged.push({ scores: floats(outputs, name), segment: windows.segment(start, samples.length) });
   }
   const least = input.options.min_score ?? usual;
-  const sure = ({ label, score }: { readonly label: string; readonly score: number }) => score >= least && !ignore.includes(label);
-  if (input.options.per === 'recording') return [likeliest(sums, model.labels)].filter(sure);
-  return input.measure('postprocess', () => merged(heard, sure).slice(0, limits.observationsMax));
+  const sure = ({ label, score }: Likeliest) => score >= least && !ignore.includes(label);
+  return input.measure('postprocess', () => labelled(judged, model.labels, input.options.per, sure));
 }
 
 export const classifySound: Task<Options> = {

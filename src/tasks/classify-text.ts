@@ -11,7 +11,7 @@ import type { Observation } from '../core/result.js';
 import type { Task, TaskInput } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentLabels } from './different-labels.js';
-import { likeliest, minScoreOption, sureParams } from './likeliest.js';
+import { checkIgnored, likeliest, minScoreOption, sureParams } from './likeliest.js';
 import { onlyTensor, readParams, unfit } from './model-params.js';
 import { textBuckets, textFeatureParams } from './text-features.js';
 
@@ -43,8 +43,7 @@ function fit(model: ModelFacts): void {
   const { ignore } = readParams(params, model);
   inputsOf(model);
   onlyTensor(model, 'outputs', [1, Math.max(2, model.labels.length)]);
-  const stray = ignore.find((label) => !model.labels.includes(label));
-  if (stray !== undefined) throw unfit(model, `it is to ignore "${stray}", which is none of its labels`);
+  checkIgnored(ignore, model);
 }
 
 async function run(input: TaskInput<Options>): Promise<Observation[]> {

@@ -3,6 +3,7 @@ import type { Task } from '../core/task.js';
 import { classifyImage } from './classify-image.js';
 import { classifyOrientation } from './classify-orientation.js';
 import { classifyPersonPresence } from './classify-person-presence.js';
+import { classifySeries } from './classify-series.js';
 import { classifySound } from './classify-sound.js';
 import { classifyText } from './classify-text.js';
 import { denoiseSpeech } from './denoise-speech.js';
@@ -27,6 +28,7 @@ export const tasks: readonly Task[] = [
   classifyImage,
   classifyOrientation,
   classifyPersonPresence,
+  classifySeries,
   classifySound,
   classifyText,
   denoiseSpeech,

@@ -11,12 +11,11 @@
 import { z } from 'zod';
 import { ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
-import type { Observation, Segment } from '../core/result.js';
 import type { Task } from '../core/task.js';
 import { floats } from '../core/tensor.js';
 import { differentSegments } from './different-segments.js';
-import { likeliest } from './likeliest.js';
-import { onlyTensor, readParams, unfit } from './model-params.js';
+import { checkIgnored, type Heard, likeliest, merged } from './likeliest.js';
+import { onlyTensor, readParams } from './model-params.js';
 import { SoundWindows, soundWindowParams } from './sound-windows.js';
 
 const options = z.strictObject({
@@ -52,8 +51,7 @@ export const spotKeyword: Task<Options> = {
   fit(model) {
     const { ignore } = readParams(params, model);
     onlyTensor(model, 'outputs', [1, model.labels.length]);
-    const stray = ignore.find((label) => !model.labels.includes(label));
-    if (stray !== undefined) throw unfit(model, `it is to ignore "${stray}", which is none of its labels`);
+    checkIgnored(ignore, model);
     new SoundWindows(model);
   },
   async run(input) {
@@ -74,24 +72,3 @@ export const spotKeyword: Task<Options> = {
     });
   },
 };
-
-export interface Heard {
-  readonly label: string;
-  readonly score: number;
-  readonly segment: Segment;
-}
-
-/** One observation for each row of windows that are sure of the same label. */
-export function merged(heard: readonly Heard[], sure: (each: Heard) => boolean): Observation[] {
-  const found: (Observation & { segment: Segment })[] = [];
-  let before: Heard | null = null;
-  for (const window of heard) {
-    const last = found.at(-1);
-    if (sure(window) && before?.label === window.label && last !== undefined) {
-      last.segment.end_s = window.segment.end_s;
-      last.score = Math.max(last.score, window.score);
-    } else if (sure(window)) found.push({ score: window.score, label: window.label, segment: { ...window.segment } });
-    before = sure(window) ? window : null;
-  }
-  return found;
-}

@@ -4,8 +4,9 @@ import type { TaskInput } from '../../src/core/task.js';
 import { floats } from '../../src/core/tensor.js';
 import { samplesAudio } from '../../src/engine/audio.js';
 import { differentSegments } from '../../src/tasks/different-segments.js';
+import { merged } from '../../src/tasks/likeliest.js';
 import { SoundWindows } from '../../src/tasks/sound-windows.js';
-import { merged, spotKeyword } from '../../src/tasks/spot-keyword.js';
+import { spotKeyword } from '../../src/tasks/spot-keyword.js';
 
 type Options = ReturnType<typeof spotKeyword.options.parse>;
 

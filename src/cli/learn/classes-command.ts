@@ -1,5 +1,5 @@
 /**
- * `shoal learn classes`: sounds, images or texts of a few kinds, learned from some examples of each.
+ * `shoal learn classes`: sounds, images, series or texts of a few kinds, learned from some examples of each.
  *
  * Guarantees: nothing is written before the classes were told apart on samples that took no part in the fit, and before the written model gave
  * the answers of the fit in an engine.
@@ -32,12 +32,15 @@ interface ClassesOptions extends PlaceOptions {
   readonly group?: RegExp;
   readonly ignore?: readonly string[];
   readonly sure: number;
+  readonly rate?: number;
+  readonly window?: number;
+  readonly level?: true;
   readonly out?: string;
   readonly json?: true;
 }
 
 const help = `
-A class needs ${limits.learnSamplesMin} different samples, 20 are better; all samples are of one kind: WAV sounds, images, or texts.
+A class needs ${limits.learnSamplesMin} different samples, 20 are better; all samples are of one kind: WAV sounds, images, series (CSV) or texts.
   shoal learn classes --name workshop --label knock=knocks --label drill=drills --label other=room --ignore other
   shoal learn classes --name spam --text messages.tsv        (a label, a tab and a text a line)
 
@@ -48,7 +51,7 @@ Nothing is written where classes cannot be told apart on samples that were held 
 
 export function classesCommand(context: ModelsContext): Command {
   return new Command('classes')
-    .description('learn to tell a few kinds of sounds, images or texts apart, from some examples of each')
+    .description('learn to tell a few kinds of sounds, images, series or texts apart, from some examples of each')
     .requiredOption('--name <name>', 'what the model is called: small letters, digits and hyphens')
     .option('--label <label=folder...>', 'a class and the folder of its samples')
     .addOption(new Option('--text <file>', 'texts instead: a label, a tab and a text a line').conflicts('label'))
@@ -56,6 +59,9 @@ export function classesCommand(context: ModelsContext): Command {
     .option('--group <pattern>', 'what of a file name says where a sample comes from; those are judged together', pattern)
     .option('--ignore <labels...>', 'classes that are learned but never told, such as the background')
     .option('--sure <share>', 'of what is told so much is to be right, 0.5 .. 1', share, 0.95)
+    .option('--rate <Hz>', 'of series: rows a second, where a table has no times', positive)
+    .option('--window <seconds>', 'of series: length of a window; the shortest sample without it', positive)
+    .option('--level', 'of series: the mean of a channel tells a class too')
     .option('--out <folder>', "folder of models that gets <name>/<version>/; the board's own without it")
     .option('-c, --config <file>', 'configuration whose folders count')
     .option('--state-dir <folder>', 'where the daemon keeps its data')
@@ -69,18 +75,20 @@ async function learn(context: ModelsContext, options: ClassesOptions): Promise<v
   const folder = options.out ?? folderForNew(paths);
   const given = await samplesOf(options);
   const { labels, samples, copies } = given;
-  const subject = subjectOf(given.form, { embedding: options.embedding, find: (ref) => registry.find(ref), defaultFor: (task) => registry.defaultFor(task) });
+  const place = { embedding: options.embedding, find: (ref: string) => registry.find(ref), defaultFor: (task: string) => registry.defaultFor(task) };
+  const wish = { rateHz: options.rate, windowS: options.window, level: options.level === true };
+  const subject = subjectOf(given.form, place, wish);
   await checkLearnedName(folder, { name: options.name, task: subject.task.name });
   const ignore = options.ignore ?? [];
   const stray = ignore.find((label) => !labels.includes(label));
   if (stray !== undefined) throw new ShoalError('USAGE', `--ignore ${stray} is none of the labels: ${labels.join(', ')}`);
   if (!options.json) context.stderr.write(`looking at ${samples.length} ${subject.things} ...\n`);
-  const looked = await subject.rowsOf(samples);
+  const { params: own, ...looked } = await subject.rowsOf(samples);
   const classOf = Int32Array.from(samples, ({ label }) => label);
   const examples: Examples = { ...looked, classOf, groupOf: groupNumbers(samples), classes: labels.length };
   const classes = learnClasses(examples, samples, labels, options.sure);
   if (!options.json) context.stdout.write(`${classesText(classes, subject.things, subject.on, copies)}\n\n`);
-  const params = { ...subject.params, min_score: classes.judgement.minScore, ...(ignore.length === 0 ? {} : { ignore }) };
+  const params = { ...own, min_score: classes.judgement.minScore, ...(ignore.length === 0 ? {} : { ignore }) };
   const about = { name: options.name, task: subject.task.name, things: subject.things, on: subject.on, params };
   const learned = learnedClasses(classes, about, await subject.modelOf(classes.fitted.linear));
   const judge = async (model: Model) => {
@@ -119,7 +127,7 @@ async function answersDiffer(model: Model, subject: ClassSubject, examples: Exam
       const sample = samples[i];
       if (sample === undefined) continue;
       const expected = sharesOf(i, examples, classes);
-      const [found] = await engine.run(sample);
+      const [found] = await engine.run((await subject.shown?.(sample)) ?? sample);
       if (found === undefined) continue;
       const share = expected[labels.indexOf(found.label ?? '')] ?? -1;
       if (Math.abs(share - found.score) > scoreTolerance) {
@@ -151,6 +159,12 @@ function pattern(text: string): RegExp {
   } catch (error) {
     throw new InvalidArgumentError(`expected a regular expression, such as '^([a-z]+)_': ${(error as Error).message}`);
   }
+}
+
+function positive(text: string): number {
+  const value = Number(text);
+  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
+  return value;
 }
 
 function share(text: string): number {

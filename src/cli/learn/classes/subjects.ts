@@ -1,19 +1,24 @@
 /**
- * What stands for a sample of each form, and the model that is made of it: the embedding of a sound or an image, the buckets of a text.
+ * What stands for a sample of each form, and the model that is made of it: the embedding of a sound or an image, the features of a series, the
+ * buckets of a text.
  *
  * Guarantees: a row is what the learned model is shown of the sample when a stage looks at it with default options.
  */
 import { readFile } from 'node:fs/promises';
 import { ShoalError } from '../../../core/errors.js';
-import type { Form } from '../../../core/form.js';
+import { type Form, seriesMediaType } from '../../../core/form.js';
 import { limits } from '../../../core/limits.js';
 import { type Model, modelRef } from '../../../core/model.js';
+import { encodeSeries, type Series } from '../../../core/series.js';
 import type { Task } from '../../../core/task.js';
+import { openSeries } from '../../../engine/series.js';
 import { openText } from '../../../engine/text.js';
-import { type ClassModel, classesOnBuckets, classesOnEmbedding } from '../../../learn/classes/class-model.js';
+import { type ClassModel, classesOnBuckets, classesOnEmbedding, classesOnFeatures } from '../../../learn/classes/class-model.js';
 import { bucketRows, denseRows, type Rows } from '../../../learn/classes/features.js';
 import type { Linear } from '../../../learn/classes/logistic.js';
 import { classifyImage } from '../../../tasks/classify-image.js';
+import { type NamedSeries, type SeriesWish, seriesParams, seriesRows, withRate } from '../../../learn/classes/series-subject.js';
+import { classifySeries } from '../../../tasks/classify-series.js';
 import { classifySound } from '../../../tasks/classify-sound.js';
 import { classifyText } from '../../../tasks/classify-text.js';
 import { embedAudio } from '../../../tasks/embed-audio.js';
@@ -27,6 +32,8 @@ export interface SampleRows {
   readonly rows: Rows;
   readonly sampleOf: Int32Array;
   readonly dense: boolean;
+  /** Of the learned model, but for what the fit sets. */
+  readonly params: Readonly<Record<string, unknown>>;
 }
 
 export interface ClassSubject {
@@ -35,10 +42,10 @@ export interface ClassSubject {
   readonly things: string;
   /** What stands for a sample, for a person. */
   readonly on: string;
-  /** Of the learned model, but for what learning sets. */
-  readonly params: Readonly<Record<string, unknown>>;
   rowsOf(samples: readonly FileSample[]): Promise<SampleRows>;
   modelOf(linear: Linear): Promise<ClassModel>;
+  /** The sample as a stage would be given it, where that is not its file. */
+  shown?(sample: FileSample): Promise<FileSample>;
 }
 
 export interface SubjectPlace {
@@ -49,12 +56,14 @@ export interface SubjectPlace {
 }
 
 /** Throws USAGE or MODEL_MISSING. */
-export function subjectOf(form: Form, place: SubjectPlace): ClassSubject {
+export function subjectOf(form: Form, place: SubjectPlace, wish: SeriesWish): ClassSubject {
+  if (form !== 'series' && (wish.rateHz !== undefined || wish.windowS !== undefined || wish.level)) {
+    throw new ShoalError('USAGE', `--rate, --window and --level are for series, these samples are ${form}`);
+  }
   if (form === 'audio') return onEmbedding(embedAudio, { per: 'window' }, classifySound, 'sounds', {}, place);
   if (form === 'image') return onEmbedding(embedImage, {}, classifyImage, 'images', { activation: 'none' }, place);
   if (place.embedding !== undefined) throw new ShoalError('USAGE', `--embedding is for sounds and images; a ${form} needs none`);
-  if (form === 'text') return onText;
-  throw new ShoalError('USAGE', `classes of ${form} cannot be learned`);
+  return form === 'text' ? onText : onSeries(wish);
 }
 
 /** By `npm run bench -- learn`: longer runs of words or characters, or more buckets, brought nothing. */
@@ -64,16 +73,40 @@ const onText: ClassSubject = {
   task: classifyText,
   things: 'texts',
   on: 'hashed words and characters',
-  params: { features: textFeatures },
   async rowsOf(samples) {
     const buckets: Int32Array[] = [];
     for (const { content } of samples) {
       buckets.push(textBuckets(openText('bytes' in content ? content.bytes : await readFile(content.path)), textFeatures));
     }
-    return { rows: bucketRows(buckets, textFeatures.buckets), sampleOf: Int32Array.from(samples, (_, i) => i), dense: false };
+    return { rows: bucketRows(buckets, textFeatures.buckets), sampleOf: Int32Array.from(samples, (_, i) => i), dense: false, params: { features: textFeatures } };
   },
   modelOf: async (linear) => classesOnBuckets(linear),
 };
+
+function onSeries(wish: SeriesWish): ClassSubject {
+  return {
+    task: classifySeries,
+    things: 'series',
+    on: 'statistics and spectral bands',
+    async rowsOf(samples) {
+      const all: NamedSeries[] = [];
+      for (const sample of samples) all.push({ name: sample.name, series: await seriesOf(sample, wish) });
+      const features = seriesParams(all, wish);
+      const { rows, sampleOf } = seriesRows(all, features);
+      return { rows: denseRows(rows, rows[0]?.length ?? 0), sampleOf, dense: true, params: { features } };
+    },
+    modelOf: async (linear) => classesOnFeatures(linear),
+    async shown(sample) {
+      const bytes = encodeSeries(await seriesOf(sample, wish));
+      return { ...sample, content: { bytes }, mediaType: seriesMediaType, bytes: bytes.length };
+    },
+  };
+}
+
+async function seriesOf({ name, content, mediaType }: FileSample, wish: SeriesWish): Promise<Series> {
+  const series = openSeries('bytes' in content ? content.bytes : await readFile(content.path), mediaType);
+  return withRate({ name, series }, wish);
+}
 
 function onEmbedding(
   embed: Task,
@@ -98,13 +131,15 @@ function onEmbedding(
     task,
     things,
     on: modelRef(model),
-    params: { ...model.params, ...params },
-    rowsOf: (samples) => embeddingRows(new TaskEngine(embed, model, variant.name, options), samples),
+    rowsOf: async (samples) => ({
+      ...(await embeddingRows(new TaskEngine(embed, model, variant.name, options), samples)),
+      params: { ...model.params, ...params },
+    }),
     modelOf: async (linear) => classesOnEmbedding(await readFile(variant.path), output?.name ?? '', inputs, linear),
   };
 }
 
-async function embeddingRows(engine: TaskEngine, samples: readonly FileSample[]): Promise<SampleRows> {
+async function embeddingRows(engine: TaskEngine, samples: readonly FileSample[]): Promise<Omit<SampleRows, 'params'>> {
   const all: (readonly number[])[] = [];
   const sampleOf: number[] = [];
   try {
