@@ -19,6 +19,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   corridor: async () => (await import('./corridor.js')).corridor,
   ocr: async () => (await import('./ocr-peer.js')).ocrPeer,
   health: async () => (await import('./health.js')).health,
+  learn: async () => (await import('./learn.js')).learn,
   'models-hearing': async () => (await import('./models-hearing.js')).modelsHearing,
   overload: async () => (await import('./overload.js')).overload,
   pixels: async () => (await import('./pixels.js')).pixels,

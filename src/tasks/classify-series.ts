@@ -19,7 +19,10 @@ import { SeriesFeatures, seriesFeatureParams } from './series-features.js';
 import { checkRate, namedChannels, windowStarts } from './series-windows.js';
 
 const options = z.strictObject({
-  per: z.enum(['recording', 'window']).default('recording').describe('One label for the recording, or one for each stretch of it with its time.'),
+  per: z
+    .enum(['recording', 'window'])
+    .default('recording')
+    .describe('One label for the recording, or one for each stretch of it with its time.'),
   min_score: minScoreOption,
 });
 
@@ -52,7 +55,13 @@ async function run(input: TaskInput<Options>): Promise<Observation[]> {
   const judged: Judged[] = [];
   for (const start of starts) {
     const data = new Float32Array(extractor.features.length);
-    await input.measure('preprocess', () => extractor.of(found.map((channel) => channel.subarray(start, start + samples)), data, 0));
+    await input.measure('preprocess', () =>
+      extractor.of(
+        found.map((channel) => channel.subarray(start, start + samples)),
+        data,
+        0,
+      ),
+    );
     const outputs = await input.infer({ [name]: { dtype: 'float32', shape: shape.map(Number), data } });
     const seconds = (at: number) => Math.round((at / rateHz) * 1e3) / 1e3;
     judged.push({ scores: floats(outputs, output), segment: { start_s: seconds(start), end_s: seconds(start + samples) } });

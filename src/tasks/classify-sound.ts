@@ -19,7 +19,10 @@ import { onlyTensor, readParams } from './model-params.js';
 import { SoundWindows, soundWindowParams } from './sound-windows.js';
 
 const options = z.strictObject({
-  per: z.enum(['recording', 'window']).default('recording').describe('One label for the recording, or one for each stretch of it with its time.'),
+  per: z
+    .enum(['recording', 'window'])
+    .default('recording')
+    .describe('One label for the recording, or one for each stretch of it with its time.'),
   min_score: minScoreOption,
   hop_ms: z
     .int()

@@ -37,7 +37,11 @@ const utf8 = new TextEncoder();
 
 /** The buckets of a text, ascending, each once; none for a text of white space. What lies beyond `limits.textBytesMax` characters is not looked at. */
 export function textBuckets(text: string, { buckets, words, characters }: TextFeatureParams): Int32Array {
-  const plain = text.slice(0, limits.textBytesMax).normalize('NFKC').toLowerCase().replaceAll(/\p{Nd}/gu, '0');
+  const plain = text
+    .slice(0, limits.textBytesMax)
+    .normalize('NFKC')
+    .toLowerCase()
+    .replaceAll(/\p{Nd}/gu, '0');
   const found = new Set<number>();
   const add = (feature: string) => found.add(fnv1a(feature) & (buckets - 1));
   const all = plain.match(wordPattern) ?? [];

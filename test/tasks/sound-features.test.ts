@@ -1,4 +1,6 @@
+import path from 'node:path';
 import { test } from 'tap';
+import { readCard } from '../../src/registry/card.js';
 import { Fft, hannWindow } from '../../src/tasks/fft.js';
 import { melFilters } from '../../src/tasks/mel-filters.js';
 import { type SoundFeatureParams, SoundFeatures, soundFeatureParams } from '../../src/tasks/sound-features.js';
@@ -135,3 +137,60 @@ test('params that cannot be are refused with the reason', async (t) => {
   refuse({ coefficients: 7 }, /no more coefficients than bands/);
   refuse({ mel: { ...params.mel, low_hz: 5000 } }, /below mel.high_hz/);
 });
+
+/**
+ * Golden vectors: three tones at 16 kHz, and what NumPy makes of them by the formulas as TensorFlow (tf.signal.linear_to_mel_weight_matrix,
+ * tf.signal.mfccs_from_log_mel_spectrograms) and librosa (librosa.filters.mel) publish them, to three decimals.
+ */
+const tones = Float32Array.from({ length: 1100 }, (_, n) => {
+  const wave = (hz: number) => (2 * Math.PI * hz * n) / 16_000;
+  return 0.5 * Math.sin(wave(440)) + 0.25 * Math.sin(wave(3000)) + 0.1 * Math.cos(wave(6500));
+});
+
+interface Golden {
+  readonly card: string;
+  /** Begins at sample `frame * hop_samples`. */
+  readonly frame: number;
+  /** Every `every`-th number of the frame. */
+  readonly every: number;
+  readonly expected: readonly number[];
+  readonly tolerance: number;
+}
+
+const goldenFrames: readonly Golden[] = [
+  {
+    card: 'models/sound-shape/1.0.0',
+    frame: 1,
+    every: 1,
+    // biome-ignore format: a vector
+    expected: [-3.321, -2.74, -2.291, -1.658, -0.825, 3.101, 4.506, 2.821, -0.354, -1.604, -2.632, -3.636, -4.246, -4.044, -4.061, -4.259, -4.477, -4.488, -4.466, -4.512, -4.52, -4.524, -4.32, -4.206, -3.477, -0.799, 4.013, 2.287, -3.052, -4.094, -4.381, -4.475, -4.547, -4.553, -4.547, -4.486, -4.049, 2.444, 2.691, -3.861],
+    tolerance: 0.001,
+  },
+  {
+    card: 'catalogue/keywords-dscnn/1.0.0',
+    frame: 1,
+    every: 1,
+    expected: [-30.469, 6.296, 7.989, -11.06, -6.92, -1.955, -5.224, 7.083, -1.534, 5.558],
+    tolerance: 0.001,
+  },
+  {
+    card: 'catalogue/machine-sound-ad01/1.0.0',
+    frame: 0,
+    every: 8,
+    // biome-ignore format: a vector
+    expected: [-73.33, -56.6, -7.47, -43.86, -65.75, -77.26, -85.55, -92.97, -99.72, -105.9, -111.75, 14.31, -122.92, -128.44, -134.1, 3.78],
+    tolerance: 0.01,
+  },
+];
+
+for (const { card, frame, every, expected, tolerance } of goldenFrames) {
+  test(`the front end of ${card} gives the reference's numbers`, async (t) => {
+    const { model } = await readCard(path.resolve(card), { labels: false });
+    const features = new SoundFeatures(soundFeatureParams.parse(model.params.features), 16_000);
+    const target = new Float32Array(features.width);
+    features.frame(tones, frame, target, 0);
+    const found = [...target].filter((_, i) => i % every === 0);
+    t.equal(found.length, expected.length);
+    t.ok(largest(expected.map((value, i) => value - (found[i] ?? 0))) <= tolerance, `${found.map((value) => value.toFixed(3))}`);
+  });
+}

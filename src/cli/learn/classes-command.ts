@@ -75,7 +75,11 @@ async function learn(context: ModelsContext, options: ClassesOptions): Promise<v
   const folder = options.out ?? folderForNew(paths);
   const given = await samplesOf(options);
   const { labels, samples, copies } = given;
-  const place = { embedding: options.embedding, find: (ref: string) => registry.find(ref), defaultFor: (task: string) => registry.defaultFor(task) };
+  const place = {
+    embedding: options.embedding,
+    find: (ref: string) => registry.find(ref),
+    defaultFor: (task: string) => registry.defaultFor(task),
+  };
   const wish = { rateHz: options.rate, windowS: options.window, level: options.level === true };
   const subject = subjectOf(given.form, place, wish);
   await checkLearnedName(folder, { name: options.name, task: subject.task.name });
@@ -119,7 +123,13 @@ function samplesOf({ label, text, group }: ClassesOptions): Promise<Samples> {
 const scoreTolerance = 0.01;
 
 /** Why the model as written is not what was fitted: its answers for some samples, evenly spread, against the fit's own. */
-async function answersDiffer(model: Model, subject: ClassSubject, examples: Examples, classes: Classes, { labels, samples }: Samples): Promise<readonly string[]> {
+async function answersDiffer(
+  model: Model,
+  subject: ClassSubject,
+  examples: Examples,
+  classes: Classes,
+  { labels, samples }: Samples,
+): Promise<readonly string[]> {
   const engine = new TaskEngine(subject.task, model, 'fp32', { min_score: 0 });
   const stride = Math.max(1, Math.ceil(samples.length / limits.learnTriedMax));
   try {

@@ -159,7 +159,9 @@ export function dividedInFolds({ classOf, groupOf, classes }: Pick<Examples, 'cl
   for (const [sample, kind] of classOf.entries()) groupsOf[kind]?.add(groupOf[sample] ?? 0);
   const folds = Math.max(2, Math.min(limits.learnFoldsMax, ...groupsOf.map((groups) => groups.size)));
   const random = seededRandom(seed);
-  const order = [...members.values()].map((samples) => ({ samples, at: random() })).sort((a, b) => b.samples.length - a.samples.length || a.at - b.at);
+  const order = [...members.values()]
+    .map((samples) => ({ samples, at: random() }))
+    .sort((a, b) => b.samples.length - a.samples.length || a.at - b.at);
   const counts = Array.from({ length: folds }, () => new Float64Array(classes + 1));
   const foldOf = new Int32Array(classOf.length);
   for (const { samples } of order) {

@@ -56,7 +56,12 @@ const minScoreLeast = 0.5;
 const suspiciousOwnMost = 0.1;
 
 /** `sure`: of what is told so much is to be right, 0..1. Throws USAGE, naming them, for classes that cannot be told apart. */
-export function judgeClasses({ heldOut }: Pick<Fitted, 'heldOut'>, classOf: Int32Array, labels: readonly string[], sure: number): Judgement {
+export function judgeClasses(
+  { heldOut }: Pick<Fitted, 'heldOut'>,
+  classOf: Int32Array,
+  labels: readonly string[],
+  sure: number,
+): Judgement {
   const pairs = pairsOf(heldOut, classOf, labels.length);
   refuseAlike(pairs, labels);
   const answers = heldOut.map((shares, sample) => {
@@ -180,11 +185,11 @@ function pairsOf(heldOut: readonly Float64Array[], classOf: Int32Array, classes:
 function refuseAlike(pairs: readonly JudgedPair[], labels: readonly string[]): void {
   const alike = pairs.filter(({ share, doubtful }) => doubtful && share < pairRightLeast);
   if (alike.length === 0) return;
-  const more = alike.length > limits.learnListedMax ? `, and ${alike.length - limits.learnListedMax} more pairs` : '';
+  const named = alike.slice(0, limits.learnListedMax).map((pair) => pairText(pair, labels));
+  const more = alike.length > named.length ? `, and ${alike.length - named.length} more pairs` : '';
   throw new ShoalError(
     'USAGE',
-    `these cannot be told apart: ${alike.slice(0, limits.learnListedMax).map((pair) => pairText(pair, labels)).join(', ')}${more}; ` +
-      'give more samples of them, samples that differ more, or make one class of them',
+    `these cannot be told apart: ${named.join(', ')}${more}; give more samples of them, samples that differ more, or make one class of them`,
   );
 }
 
@@ -194,7 +199,12 @@ export function pairText({ classes: [a, b], right, samples }: Pair, labels: read
 }
 
 /** Of the samples of `own`, how many are more like it than like `other`. */
-function toldApart(heldOut: readonly Float64Array[], classOf: Int32Array, own: number, other: number): readonly [right: number, count: number] {
+function toldApart(
+  heldOut: readonly Float64Array[],
+  classOf: Int32Array,
+  own: number,
+  other: number,
+): readonly [right: number, count: number] {
   const those = heldOut.filter((_, sample) => classOf[sample] === own);
   return [those.filter((shares) => (shares[own] ?? 0) > (shares[other] ?? 0)).length, those.length];
 }

@@ -34,7 +34,11 @@ export interface Subject {
   readonly params: Readonly<Record<string, unknown>>;
 }
 
-export function learnedClasses({ labels, samples, fitted, judgement }: Classes, subject: Subject, { onnx, inputs, outputs }: ClassModel): Learned {
+export function learnedClasses(
+  { labels, samples, fitted, judgement }: Classes,
+  subject: Subject,
+  { onnx, inputs, outputs }: ClassModel,
+): Learned {
   const { name, task, things, on, params } = subject;
   const groups = samples.some(({ group }) => group !== null);
   const data = `${samples.length} ${things} of ${labels.length} classes, each judged by a fit without it${groups ? ' and its group' : ''}, in ${fitted.folds} parts`;
@@ -81,7 +85,11 @@ export function figuresOf({ labels, samples, judgement }: Pick<Classes, 'labels'
     told: rounded(judgement.told),
     right_of_told: rounded(judgement.rightOfTold),
     calibration_error: rounded(judgement.calibrationError),
-    doubtful: judgement.doubtful.map(({ classes: [a, b], right, samples: of }) => ({ classes: [labels[a], labels[b]], right, samples: of })),
+    doubtful: judgement.doubtful.map(({ classes: [a, b], right, samples: of }) => ({
+      classes: [labels[a], labels[b]],
+      right,
+      samples: of,
+    })),
     suspicious: judgement.suspicious.map(({ sample, looksLike, score, own }) => ({
       sample: samples[sample]?.name,
       label: labels[samples[sample]?.label ?? 0],

@@ -21,10 +21,13 @@ export interface Sample {
 /** Throws USAGE for labels that cannot be. */
 export function checkLabels(labels: readonly string[]): void {
   const refuse = (what: string) => new ShoalError('USAGE', what);
-  if (labels.length < 2) throw refuse(`there ${labels.length === 1 ? `is one label, ${labels[0]}` : 'are no labels'}; at least two classes are needed`);
-  if (labels.length > limits.learnLabelsMax) throw refuse(`there are ${labels.length} labels, at most ${limits.learnLabelsMax} are learned`);
+  if (labels.length < 2)
+    throw refuse(`there ${labels.length === 1 ? `is one label, ${labels[0]}` : 'are no labels'}; at least two classes are needed`);
+  if (labels.length > limits.learnLabelsMax)
+    throw refuse(`there are ${labels.length} labels, at most ${limits.learnLabelsMax} are learned`);
   for (const [i, label] of labels.entries()) {
-    const fits = label.trim() === label && label !== '' && label.length <= limits.learnLabelCharsMax && !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(label);
+    const fits =
+      label.trim() === label && label !== '' && label.length <= limits.learnLabelCharsMax && !/[\p{Cc}\p{Cf}\u2028\u2029]/u.test(label);
     if (!fits) throw refuse(`label ${JSON.stringify(label)}: expected 1 to ${limits.learnLabelCharsMax} printable characters`);
     if (labels.indexOf(label) !== i) throw refuse(`the label ${label} is named twice`);
   }
@@ -40,7 +43,8 @@ export function distinctSamples<One extends Sample>(samples: readonly One[], lab
     if (known === undefined) {
       seen.set(sample.sha256, sample);
       distinct.push(sample);
-    } else if (known.label !== sample.label) both.push(`${known.name} (${labels[known.label]}) and ${sample.name} (${labels[sample.label]})`);
+    } else if (known.label !== sample.label)
+      both.push(`${known.name} (${labels[known.label]}) and ${sample.name} (${labels[sample.label]})`);
   }
   if (both.length > 0) {
     const more = both.length > limits.learnListedMax ? `, and ${both.length - limits.learnListedMax} more` : '';
@@ -65,7 +69,10 @@ function refuseFew(samples: readonly Sample[], labels: readonly string[], copies
   });
   if (few.length === 0) return;
   const counted = copies === 0 ? '' : ` (${copies} copies of others do not count)`;
-  throw new ShoalError('USAGE', `too little to learn from: ${few.join('; ')}${counted}; ${limits.learnSamplesMin} of a class are the least, 20 are better`);
+  throw new ShoalError(
+    'USAGE',
+    `too little to learn from: ${few.join('; ')}${counted}; ${limits.learnSamplesMin} of a class are the least, 20 are better`,
+  );
 }
 
 /** A number for each group, one of its own for a sample without. */

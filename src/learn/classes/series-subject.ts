@@ -44,10 +44,16 @@ export function seriesParams(all: readonly NamedSeries[], { windowS, level }: Se
   const shortest = all.reduce((least, each) => (each.series.length < least.series.length ? each : least));
   const samples = windowS === undefined ? Math.min(shortest.series.length, limits.seriesWindowMax) : Math.round(windowS * rateHz);
   if (samples < limits.seriesWindowMin || samples > limits.seriesWindowMax) {
-    throw new ShoalError('USAGE', `a window has ${samples} samples (${shortest.name} has ${shortest.series.length}), expected ${limits.seriesWindowMin} to ${limits.seriesWindowMax}`);
+    throw new ShoalError(
+      'USAGE',
+      `a window has ${samples} samples (${shortest.name} has ${shortest.series.length}), expected ${limits.seriesWindowMin} to ${limits.seriesWindowMax}`,
+    );
   }
   if (shortest.series.length < samples) {
-    throw new ShoalError('USAGE', `${shortest.name} has ${shortest.series.length} samples, a window ${samples}: leave it out, or name a shorter --window`);
+    throw new ShoalError(
+      'USAGE',
+      `${shortest.name} has ${shortest.series.length} samples, a window ${samples}: leave it out, or name a shorter --window`,
+    );
   }
   for (const { name, series } of all) {
     checkRate(series, rateHz, `what is learned from ${first.name}`);
@@ -79,7 +85,8 @@ function rms(samples: Float32Array): number {
 function bandsOf(samples: number, rateHz: number): [number, number][] {
   const line = rateHz / samples;
   const edges = Array.from({ length: bandsMost + 1 }, (_, i) => line * (samples / 2) ** (i / bandsMost));
-  const wide = edges.reduce<number[]>((kept, edge) => (kept.length === 0 || edge - (kept.at(-1) ?? 0) >= 2 * line ? [...kept, edge] : kept), []);
+  const wide: number[] = [];
+  for (const edge of edges) if (wide.length === 0 || edge - (wide.at(-1) ?? 0) >= 2 * line) wide.push(edge);
   return wide.slice(1).map((edge, i) => [wide[i] ?? 0, i === wide.length - 2 ? rateHz / 2 : edge]);
 }
 
@@ -92,9 +99,14 @@ export function seriesRows(all: readonly NamedSeries[], params: SeriesFeaturePar
   for (const [i, { name, series }] of all.entries()) {
     const found = namedChannels(series, names, name);
     for (const start of windowStarts(series.length, params.samples, params.hop_samples)) {
-      if (rows.length >= limits.learnRowsMax) throw new ShoalError('USAGE', `the samples have more than ${limits.learnRowsMax} windows, by ${name}`);
+      if (rows.length >= limits.learnRowsMax)
+        throw new ShoalError('USAGE', `the samples have more than ${limits.learnRowsMax} windows, by ${name}`);
       const row = new Float32Array(extractor.features.length);
-      extractor.of(found.map((channel) => channel.subarray(start, start + params.samples)), row, 0);
+      extractor.of(
+        found.map((channel) => channel.subarray(start, start + params.samples)),
+        row,
+        0,
+      );
       rows.push(row);
       sampleOf.push(i);
     }

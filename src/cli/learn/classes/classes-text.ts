@@ -1,6 +1,7 @@
 /** What `shoal learn classes` says of what it learned, for a person. */
-import type { Classes } from '../../../learn/classes/learn-classes.js';
+
 import { pairText } from '../../../learn/classes/judge-classes.js';
+import type { Classes } from '../../../learn/classes/learn-classes.js';
 import { printable } from '../../printable.js';
 import { renderTable } from '../../table.js';
 
@@ -54,5 +55,9 @@ function suspicions(labels: readonly string[], samples: Classes['samples'], foun
     `${labels[looksLike]} (${percent(score)})`,
     percent(own),
   ]);
-  return ['', 'Suspicious: look whether these are under the right label.', renderTable(['sample', 'label', 'looks like', 'as its own'], rows)];
+  return [
+    '',
+    'Suspicious: look whether these are under the right label.',
+    renderTable(['sample', 'label', 'looks like', 'as its own'], rows),
+  ];
 }

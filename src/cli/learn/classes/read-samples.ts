@@ -35,7 +35,8 @@ export interface Samples {
 export async function readFolders(folders: readonly string[], group: RegExp | null): Promise<Samples> {
   const named = folders.map((pair) => {
     const at = pair.indexOf('=');
-    if (at < 1 || at === pair.length - 1) throw new ShoalError('USAGE', `--label "${pair}": expected LABEL=FOLDER, such as knock=/srv/knocks`);
+    if (at < 1 || at === pair.length - 1)
+      throw new ShoalError('USAGE', `--label "${pair}": expected LABEL=FOLDER, such as knock=/srv/knocks`);
     return { label: pair.slice(0, at), folder: path.resolve(pair.slice(at + 1)) };
   });
   const labels = named.map(({ label }) => label);
@@ -51,7 +52,10 @@ export async function readFolders(folders: readonly string[], group: RegExp | nu
   if (first === undefined) throw new ShoalError('USAGE', `there is no file in ${named.map(({ folder }) => folder).join(', ')}`);
   const odd = all.find(({ form }) => form !== first.form);
   if (odd !== undefined) {
-    throw new ShoalError('USAGE', `${first.name} is ${formInWords[first.form]}, ${odd.name} is ${formInWords[odd.form]}: take the odd one out`);
+    throw new ShoalError(
+      'USAGE',
+      `${first.name} is ${formInWords[first.form]}, ${odd.name} is ${formInWords[odd.form]}: take the odd one out`,
+    );
   }
   const samples = distinctSamples(all, labels);
   return { labels, form: first.form, samples, copies: all.length - samples.length };
@@ -73,7 +77,9 @@ async function readOne(file: string, label: number, group: RegExp | null): Promi
   if (bytes > limits.sampleBytesMax) {
     throw new ShoalError('USAGE', `${name} has ${bytes} bytes, a sample at most ${limits.sampleBytesMax}: cut it`);
   }
-  const sha256 = createHash('sha256').update(await readFile(file)).digest('hex');
+  const sha256 = createHash('sha256')
+    .update(await readFile(file))
+    .digest('hex');
   const found = group?.exec(path.basename(file));
   return { name, label, group: found ? (found[1] ?? found[0]) : null, sha256, content: { path: file }, kind, mediaType, bytes, form };
 }
@@ -99,7 +105,16 @@ export async function readTable(file: string): Promise<Samples> {
     const bytes = Buffer.from(text);
     const sha256 = createHash('sha256').update(bytes).digest('hex');
     const content = { bytes };
-    all.push({ name: `line ${i + 1}`, label: labels.indexOf(name), group: null, sha256, content, kind: 'text', mediaType: 'text/plain', bytes: bytes.length });
+    all.push({
+      name: `line ${i + 1}`,
+      label: labels.indexOf(name),
+      group: null,
+      sha256,
+      content,
+      kind: 'text',
+      mediaType: 'text/plain',
+      bytes: bytes.length,
+    });
   }
   checkLabels(labels);
   const samples = distinctSamples(all, labels);

@@ -16,8 +16,8 @@ import { openText } from '../../../engine/text.js';
 import { type ClassModel, classesOnBuckets, classesOnEmbedding, classesOnFeatures } from '../../../learn/classes/class-model.js';
 import { bucketRows, denseRows, type Rows } from '../../../learn/classes/features.js';
 import type { Linear } from '../../../learn/classes/logistic.js';
-import { classifyImage } from '../../../tasks/classify-image.js';
 import { type NamedSeries, type SeriesWish, seriesParams, seriesRows, withRate } from '../../../learn/classes/series-subject.js';
+import { classifyImage } from '../../../tasks/classify-image.js';
 import { classifySeries } from '../../../tasks/classify-series.js';
 import { classifySound } from '../../../tasks/classify-sound.js';
 import { classifyText } from '../../../tasks/classify-text.js';
@@ -78,7 +78,12 @@ const onText: ClassSubject = {
     for (const { content } of samples) {
       buckets.push(textBuckets(openText('bytes' in content ? content.bytes : await readFile(content.path)), textFeatures));
     }
-    return { rows: bucketRows(buckets, textFeatures.buckets), sampleOf: Int32Array.from(samples, (_, i) => i), dense: false, params: { features: textFeatures } };
+    return {
+      rows: bucketRows(buckets, textFeatures.buckets),
+      sampleOf: Int32Array.from(samples, (_, i) => i),
+      dense: false,
+      params: { features: textFeatures },
+    };
   },
   modelOf: async (linear) => classesOnBuckets(linear),
 };
@@ -120,7 +125,10 @@ function onEmbedding(
   const [variant] = model?.variants ?? [];
   if (model === null || variant === undefined) {
     const wanted = embedding === undefined ? `no model for ${embed.name} is there` : `there is no model ${embedding}`;
-    throw new ShoalError('MODEL_MISSING', `${wanted}, and classes of ${things} are learned on one; "shoal models list" shows those there are`);
+    throw new ShoalError(
+      'MODEL_MISSING',
+      `${wanted}, and classes of ${things} are learned on one; "shoal models list" shows those there are`,
+    );
   }
   if (model.task !== embed.name) {
     throw new ShoalError('USAGE', `${modelRef(model)} is for ${model.task}; classes of ${things} are learned on a model for ${embed.name}`);
@@ -146,7 +154,10 @@ async function embeddingRows(engine: TaskEngine, samples: readonly FileSample[])
     for (const [i, sample] of samples.entries()) {
       for (const { embedding = [] } of await engine.run(sample)) {
         if (all.length >= limits.learnRowsMax) {
-          throw new ShoalError('USAGE', `the samples have more than ${limits.learnRowsMax} windows, by ${sample.name}: use fewer or shorter ones`);
+          throw new ShoalError(
+            'USAGE',
+            `the samples have more than ${limits.learnRowsMax} windows, by ${sample.name}: use fewer or shorter ones`,
+          );
         }
         all.push(embedding);
         sampleOf.push(i);

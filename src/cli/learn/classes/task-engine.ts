@@ -23,7 +23,13 @@ export class TaskEngine {
   readonly #engine: KeptEngine;
 
   /** `options` as written in a configuration. */
-  constructor(task: Task, model: Model, variant: string, options: Readonly<Record<string, unknown>>, engine: EngineOptions = engineOptions.parse({})) {
+  constructor(
+    task: Task,
+    model: Model,
+    variant: string,
+    options: Readonly<Record<string, unknown>>,
+    engine: EngineOptions = engineOptions.parse({}),
+  ) {
     const spec: PipelineSpec = {
       name: pipeline,
       from: [],
