@@ -96,7 +96,7 @@ async function learn(context: ModelsContext, options: ClassesOptions): Promise<v
   const about = { name: options.name, task: subject.task.name, things: subject.things, on: subject.on, params };
   const learned = learnedClasses(classes, about, await subject.modelOf(classes.fitted.linear));
   const judge = async (model: Model) => {
-    const problems = await verifyHere(model, context, false);
+    const problems = await verifyHere(model, context, true);
     return problems.length > 0 ? problems : answersDiffer(model, subject, examples, classes, given);
   };
   const written = await writeLearned(folder, learned, judge).catch((error: unknown) => {
