@@ -128,7 +128,7 @@ test('series are learned from tables, with the rate that is named where they hav
   const state = path.join(dir, 'state');
   const labels = ['--label', `slow=${dir}/slow`, `fast=${dir}/fast`];
   const refused = await shoal(state, 'learn', 'classes', '--name', 'shaft', ...labels);
-  t.match([refused.code, refused.err], [2, /slow\/0.csv has no column of times at an even rate: name its rows a second with --rate/]);
+  t.match([refused.code, refused.err], [1, /slow\/0.csv has no column of times at an even rate: name its rows a second with --rate/]);
   const { code, err } = await shoal(state, 'learn', 'classes', '--name', 'shaft', '--rate', '100', ...labels);
   t.equal(code, 0, err);
   const chance = new Chance(1);
@@ -142,10 +142,12 @@ test('series are learned from tables, with the rate that is named where they hav
 
 test('what cannot be learned from is refused with what to do, and nothing is written', async (t) => {
   const { state, samples, labels } = await workshop(t, 5);
-  const refuse = async (message: RegExp, ...argv: string[]) => {
+  const refuseWith = async (exit: number, message: RegExp, argv: string[]) => {
     const { code, err } = await shoal(state, 'learn', 'classes', ...argv);
-    t.match([code, err], [2, message]);
+    t.match([code, err], [exit, message]);
   };
+  const refuse = (message: RegExp, ...argv: string[]) => refuseWith(2, message, argv);
+  const refuseData = (message: RegExp, ...argv: string[]) => refuseWith(1, message, argv);
   await refuse(/at least two classes/, '--name', 'x', '--label', labels[1] ?? '');
   await refuse(/expected LABEL=FOLDER/, '--name', 'x', '--label', 'knock', 'drill');
   await refuse(/cannot be read as a folder/, '--name', 'x', '--label', `fall=${samples}/fall`, `hiss=${samples}/nowhere`);
@@ -161,9 +163,9 @@ test('what cannot be learned from is refused with what to do, and nothing is wri
     'silero-vad',
     ...labels,
   );
-  await refuse(/all of one group/, '--name', 'x', '--group', '^(fall|hiss)', ...labels);
+  await refuseData(/all of one group/, '--name', 'x', '--group', '^(fall|hiss)', ...labels);
   copyFileSync(path.join(samples, 'fall', 'fall-0.wav'), path.join(samples, 'hiss', 'stray.wav'));
-  await refuse(/the same is under two labels: fall\/fall-0.wav \(fall\) and hiss\/stray.wav \(hiss\)/, '--name', 'x', ...labels);
+  await refuseData(/the same is under two labels: fall\/fall-0.wav \(fall\) and hiss\/stray.wav \(hiss\)/, '--name', 'x', ...labels);
   writeFileSync(path.join(samples, 'hiss', 'stray.wav'), 'a note\n');
   await refuse(/fall\/fall-0.wav is audio, hiss\/stray.wav is a text: take the odd one out/, '--name', 'x', ...labels);
   t.notOk(existsSync(path.join(state, 'models')), 'nothing was written');

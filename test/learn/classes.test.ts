@@ -122,7 +122,7 @@ test('classes that are the same are refused by name, and so is what is told apar
   const two = clouds([30, 30, 30], 0.5, 2);
   for (const i of two.classOf.keys()) if (i >= 30) two.classOf[i] = 1 + (i % 2);
   t.throws(() => learnClasses(two, named(two), ['knock', 'drill', 'saw'], 0.95), {
-    code: 'USAGE',
+    code: 'LEARN_REFUSED',
     message: /^these cannot be told apart: drill and saw \(\d+ of 60 held-out samples right, a coin has 30\); give more samples/,
   });
   const shares = Array.from({ length: 60 }, (_, i) => Float64Array.from([0, 1, 2], (k) => (k === i % 3 ? 0.5 : 0.25)));
@@ -149,7 +149,7 @@ test('samples that are too few, or under two labels, are refused by name, and co
   });
   const five = (label: number) => [0, 1, 2, 3, 4].map((i) => sample(label, i));
   const refuse = (samples: Sample[], message: RegExp) =>
-    t.throws(() => distinctSamples(samples, ['knock', 'drill']), { code: 'USAGE', message });
+    t.throws(() => distinctSamples(samples, ['knock', 'drill']), { code: 'LEARN_REFUSED', message });
   t.equal(distinctSamples([...five(0), ...five(1), sample(1, 9, '1 0')], ['knock', 'drill']).length, 10);
   refuse([...five(0), ...five(1).slice(1)], /drill has 4 different samples and needs 5/);
   refuse([...five(0), ...five(1).slice(1), sample(1, 9, '1 1')], /drill has 4 .*\(1 copies of others do not count\)/);
@@ -220,6 +220,9 @@ test('of series the bands follow from the window, a row is a window, and what do
   t.ok(edges.every((edge, i) => i === 0 || edge >= (edges[i - 1] ?? 0)) && edges.at(-1) === 50 && params.bands_hz.length > 4, `${edges}`);
   t.strictSame([...seriesRows(all, params).sampleOf], [0, 1, 1, 1]);
   t.throws(() => seriesParams([...all, { name: 'c.csv', series: wave(64, { rateHz: 50 }) }], { level: false }), { message: /50 Hz/ });
-  t.throws(() => seriesParams([...all, { name: 'c.csv', series: wave(8) }], { level: false }), { code: 'USAGE', message: /c.csv has 8/ });
+  t.throws(() => seriesParams([...all, { name: 'c.csv', series: wave(8) }], { level: false }), {
+    code: 'LEARN_REFUSED',
+    message: /c.csv has 8/,
+  });
   t.throws(() => seriesParams(all, { level: false, windowS: 1 }), { message: /a.csv has 64 samples, a window 100/ });
 });

@@ -55,7 +55,7 @@ const minScoreLeast = 0.5;
 /** Its own class is this much less likely than another one. */
 const suspiciousOwnMost = 0.1;
 
-/** `sure`: of what is told so much is to be right, 0..1. Throws USAGE, naming them, for classes that cannot be told apart. */
+/** `sure`: of what is told so much is to be right, 0..1. Throws LEARN_REFUSED, naming them, for classes that cannot be told apart. */
 export function judgeClasses(
   { heldOut }: Pick<Fitted, 'heldOut'>,
   classOf: Int32Array,
@@ -101,16 +101,17 @@ interface Answer {
   readonly right: boolean;
 }
 
-/** The least score from which on so many are right, to four decimals; 0.99 where there is none. */
+/** The least score from which on so many are right, half way to the next lower one, to four decimals; 0.99 where there is none. */
 function sureFrom(answers: readonly Answer[], sure: number): number {
   const sorted = [...answers].sort((a, b) => b.score - a.score);
   let rights = 0;
   let least = 0.99;
   for (const [i, { score, right }] of sorted.entries()) {
     if (right) rights++;
-    if (sorted[i + 1]?.score !== score && rights / (i + 1) >= sure) least = score;
+    const next = sorted[i + 1]?.score ?? 0;
+    if (next !== score && rights / (i + 1) >= sure) least = (score + next) / 2;
   }
-  return Math.max(minScoreLeast, Math.floor(least * 1e4) / 1e4);
+  return Math.max(minScoreLeast, Math.round(least * 1e4) / 1e4);
 }
 
 function calibrationErrorOf(answers: readonly Answer[]): number {
@@ -156,7 +157,7 @@ function refuseGuesses(balanced: number, confusion: Judgement['confusion'], labe
   const spread = Math.sqrt(variances.reduce((sum, variance) => sum + variance, 0)) / labels.length;
   if (balanced >= chance + unlikely * spread) return;
   throw new ShoalError(
-    'USAGE',
+    'LEARN_REFUSED',
     `the classes cannot be told apart: ${Math.round(balanced * 100)} % of the held-out samples are right, by chance it were ${Math.round(chance * 100)} %; ` +
       'give more samples, or such that differ more',
   );
@@ -188,7 +189,7 @@ function refuseAlike(pairs: readonly JudgedPair[], labels: readonly string[]): v
   const named = alike.slice(0, limits.learnListedMax).map((pair) => pairText(pair, labels));
   const more = alike.length > named.length ? `, and ${alike.length - named.length} more pairs` : '';
   throw new ShoalError(
-    'USAGE',
+    'LEARN_REFUSED',
     `these cannot be told apart: ${named.join(', ')}${more}; give more samples of them, samples that differ more, or make one class of them`,
   );
 }

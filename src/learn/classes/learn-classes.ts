@@ -17,7 +17,7 @@ export interface Classes {
   readonly judgement: Judgement;
 }
 
-/** `sure`: of what is told so much is to be right, 0..1. Throws USAGE for classes that cannot be told apart. */
+/** `sure`: of what is told so much is to be right, 0..1. Throws LEARN_REFUSED for classes that cannot be told apart. */
 export function learnClasses(examples: Examples, samples: readonly Sample[], labels: readonly string[], sure: number): Classes {
   const fitted = fitClasses(examples, seed);
   return { labels, samples, fitted, judgement: judgeClasses(fitted, examples.classOf, labels, sure) };

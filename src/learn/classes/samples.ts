@@ -33,7 +33,7 @@ export function checkLabels(labels: readonly string[]): void {
   }
 }
 
-/** The samples that count, in their order. Throws USAGE, naming samples, for the same under two labels, or too few of one. */
+/** The samples that count, in their order. Throws LEARN_REFUSED, naming samples, for the same under two labels, or too few of one. */
 export function distinctSamples<One extends Sample>(samples: readonly One[], labels: readonly string[]): One[] {
   const seen = new Map<string, One>();
   const both: string[] = [];
@@ -49,12 +49,12 @@ export function distinctSamples<One extends Sample>(samples: readonly One[], lab
   if (both.length > 0) {
     const more = both.length > limits.learnListedMax ? `, and ${both.length - limits.learnListedMax} more` : '';
     throw new ShoalError(
-      'USAGE',
+      'LEARN_REFUSED',
       `the same is under two labels: ${both.slice(0, limits.learnListedMax).join('; ')}${more}; keep each under the right one`,
     );
   }
   if (distinct.length > limits.learnSamplesMax) {
-    throw new ShoalError('USAGE', `there are ${distinct.length} samples, at most ${limits.learnSamplesMax} are learned from`);
+    throw new ShoalError('LEARN_REFUSED', `there are ${distinct.length} samples, at most ${limits.learnSamplesMax} are learned from`);
   }
   refuseFew(distinct, labels, samples.length - distinct.length);
   return distinct;
@@ -70,7 +70,7 @@ function refuseFew(samples: readonly Sample[], labels: readonly string[], copies
   if (few.length === 0) return;
   const counted = copies === 0 ? '' : ` (${copies} copies of others do not count)`;
   throw new ShoalError(
-    'USAGE',
+    'LEARN_REFUSED',
     `too little to learn from: ${few.join('; ')}${counted}; ${limits.learnSamplesMin} of a class are the least, 20 are better`,
   );
 }

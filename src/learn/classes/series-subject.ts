@@ -8,6 +8,7 @@ import { limits } from '../../core/limits.js';
 import { channelOf, type Series } from '../../core/series.js';
 import { type SeriesFeatureParams, SeriesFeatures } from '../../tasks/series-features.js';
 import { checkRate, namedChannels, windowStarts } from '../../tasks/series-windows.js';
+import { bandsOf } from '../anomaly/window-examples.js';
 
 export interface NamedSeries {
   readonly name: string;
@@ -23,20 +24,20 @@ export interface SeriesWish {
   readonly level: boolean;
 }
 
-/** Bands of the spectrum, each wider than the one before; and channels whose pairs are worth a number each. */
+/** Bands of the spectrum; and channels whose pairs are worth a number each. */
 const bandsMost = 12;
 const pairsMost = 6;
 /** Share of a channel's usual root mean square that counts as nothing. */
 const floorShare = 3e-3;
 
-/** With the rate that was named, where it has none. Throws USAGE where nobody says. */
+/** With the rate that was named, where it has none. Throws LEARN_REFUSED where nobody says. */
 export function withRate({ name, series }: NamedSeries, { rateHz }: SeriesWish): Series {
   if (series.rateHz !== null) return series;
   if (rateHz !== undefined) return { ...series, rateHz };
-  throw new ShoalError('USAGE', `${name} has no column of times at an even rate: name its rows a second with --rate`);
+  throw new ShoalError('LEARN_REFUSED', `${name} has no column of times at an even rate: name its rows a second with --rate`);
 }
 
-/** From samples with their rates. Throws USAGE, naming the sample, for one that is too short or of other channels or another rate. */
+/** From samples with their rates. Throws LEARN_REFUSED, naming the sample, for one that is too short or of other channels or another rate. */
 export function seriesParams(all: readonly NamedSeries[], { windowS, level }: SeriesWish): SeriesFeatureParams {
   const [first] = all;
   if (first === undefined || first.series.rateHz === null) throw new RangeError('there is no series with a rate');
@@ -45,13 +46,13 @@ export function seriesParams(all: readonly NamedSeries[], { windowS, level }: Se
   const samples = windowS === undefined ? Math.min(shortest.series.length, limits.seriesWindowMax) : Math.round(windowS * rateHz);
   if (samples < limits.seriesWindowMin || samples > limits.seriesWindowMax) {
     throw new ShoalError(
-      'USAGE',
+      'LEARN_REFUSED',
       `a window has ${samples} samples (${shortest.name} has ${shortest.series.length}), expected ${limits.seriesWindowMin} to ${limits.seriesWindowMax}`,
     );
   }
   if (shortest.series.length < samples) {
     throw new ShoalError(
-      'USAGE',
+      'LEARN_REFUSED',
       `${shortest.name} has ${shortest.series.length} samples, a window ${samples}: leave it out, or name a shorter --window`,
     );
   }
@@ -65,7 +66,7 @@ export function seriesParams(all: readonly NamedSeries[], { windowS, level }: Se
     hop_samples: Math.max(1, Math.round(samples / 2)),
     channels: channels.map((name) => ({ name, floor: floorOf(all, name) })),
     level,
-    bands_hz: bandsOf(samples, rateHz),
+    bands_hz: bandsOf(samples, rateHz, bandsMost),
     correlations: channels.length > 1 && channels.length <= pairsMost,
   };
 }
@@ -81,16 +82,7 @@ function rms(samples: Float32Array): number {
   return Math.sqrt(samples.reduce((sum, value) => sum + (value - mean) ** 2, 0) / samples.length);
 }
 
-/** From the second line of the spectrum to half the rate, at even steps of its logarithm; none narrower than two lines. */
-function bandsOf(samples: number, rateHz: number): [number, number][] {
-  const line = rateHz / samples;
-  const edges = Array.from({ length: bandsMost + 1 }, (_, i) => line * (samples / 2) ** (i / bandsMost));
-  const wide: number[] = [];
-  for (const edge of edges) if (wide.length === 0 || edge - (wide.at(-1) ?? 0) >= 2 * line) wide.push(edge);
-  return wide.slice(1).map((edge, i) => [wide[i] ?? 0, i === wide.length - 2 ? rateHz / 2 : edge]);
-}
-
-/** Features of each window of each series, and the series each is of. Throws USAGE beyond `limits.learnRowsMax`. */
+/** Features of each window of each series, and the series each is of. Throws LEARN_REFUSED beyond `limits.learnRowsMax`. */
 export function seriesRows(all: readonly NamedSeries[], params: SeriesFeatureParams): { rows: Float32Array[]; sampleOf: Int32Array } {
   const extractor = new SeriesFeatures(params);
   const names = params.channels.map(({ name }) => name);
@@ -100,7 +92,7 @@ export function seriesRows(all: readonly NamedSeries[], params: SeriesFeaturePar
     const found = namedChannels(series, names, name);
     for (const start of windowStarts(series.length, params.samples, params.hop_samples)) {
       if (rows.length >= limits.learnRowsMax)
-        throw new ShoalError('USAGE', `the samples have more than ${limits.learnRowsMax} windows, by ${name}`);
+        throw new ShoalError('LEARN_REFUSED', `the samples have more than ${limits.learnRowsMax} windows, by ${name}`);
       const row = new Float32Array(extractor.features.length);
       extractor.of(
         found.map((channel) => channel.subarray(start, start + params.samples)),

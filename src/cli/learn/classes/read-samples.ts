@@ -31,7 +31,7 @@ export interface Samples {
   readonly copies: number;
 }
 
-/** `folders`: `label=folder` each. `group`: what of a file's name says where it comes from. Throws USAGE. */
+/** `folders`: `label=folder` each. `group`: what of a file's name says where it comes from. Throws USAGE or LEARN_REFUSED. */
 export async function readFolders(folders: readonly string[], group: RegExp | null): Promise<Samples> {
   const named = folders.map((pair) => {
     const at = pair.indexOf('=');
@@ -84,7 +84,7 @@ async function readOne(file: string, label: number, group: RegExp | null): Promi
   return { name, label, group: found ? (found[1] ?? found[0]) : null, sha256, content: { path: file }, kind, mediaType, bytes, form };
 }
 
-/** A text a line, its label before the first tab. Labels are in the order in which they are met. Throws USAGE, naming the line. */
+/** A text a line, its label before the first tab. Labels are in the order in which they are met. Throws USAGE, naming the line, or LEARN_REFUSED. */
 export async function readTable(file: string): Promise<Samples> {
   const found = await stat(file).catch((error: unknown) => {
     throw new ShoalError('USAGE', `${file} cannot be read: ${reasonOf(error)}`);

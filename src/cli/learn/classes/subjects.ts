@@ -155,7 +155,7 @@ async function embeddingRows(engine: TaskEngine, samples: readonly FileSample[])
       for (const { embedding = [] } of await engine.run(sample)) {
         if (all.length >= limits.learnRowsMax) {
           throw new ShoalError(
-            'USAGE',
+            'LEARN_REFUSED',
             `the samples have more than ${limits.learnRowsMax} windows, by ${sample.name}: use fewer or shorter ones`,
           );
         }

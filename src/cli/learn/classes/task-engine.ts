@@ -64,7 +64,7 @@ export class TaskEngine {
     const job = { header, content, pipelines: [pipeline], solo: true, hangMs: limits.hangMsMin };
     const [found] = (await this.#engine.run(job)).pipelines;
     if (found?.state === 'done') return found.observations[answer] ?? [];
-    throw new ShoalError('USAGE', `${name} cannot be learned from: ${found?.error?.message ?? 'the engine gave no answer'}`);
+    throw new ShoalError('LEARN_REFUSED', `${name} cannot be learned from: ${found?.error?.message ?? 'the engine gave no answer'}`);
   }
 
   stop(): Promise<void> {
