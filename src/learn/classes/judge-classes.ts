@@ -2,9 +2,9 @@
  * What held-out answers say of classes: how often they are right, when they are sure enough to be told, which samples look mislabelled, and
  * which classes cannot be told apart. Pure.
  *
- * Deliberately refuses instead of writing a model that guesses: where the answers as a whole are no better than by chance (one-sided, 5 %), or
- * where the samples of two classes, asked of these two alone, come out right hardly more often than by a coin. Two classes that so few samples
- * cannot show to differ are named as doubtful.
+ * Deliberately refuses instead of writing a model that guesses: where the answers as a whole are no better than by chance, or where the samples
+ * of two classes, asked of these two alone, are right in surely less than 7 of 10 (both one-sided, 5 %). Two classes that so few samples cannot
+ * show to differ are named as doubtful.
  */
 import { ShoalError } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
@@ -148,8 +148,8 @@ function suspiciousOf(heldOut: readonly Float64Array[], classOf: Int32Array): Su
 
 /** One-sided 5 % of a normal distribution. */
 const unlikely = 1.645;
-/** Of the samples of two classes, the mean of their shares that are right: a coin has 0.5. */
-const pairRightLeast = 0.6;
+/** Of the samples of two classes, the mean of their shares that are right: a coin has 0.5, and what is surely below this is of no use. */
+const pairRightLeast = 0.7;
 
 function refuseGuesses(balanced: number, confusion: Judgement['confusion'], labels: readonly string[]): void {
   const chance = 1 / labels.length;
@@ -164,9 +164,8 @@ function refuseGuesses(balanced: number, confusion: Judgement['confusion'], labe
 }
 
 interface JudgedPair extends Pair {
-  /** Mean of the shares of both that are right. */
-  readonly share: number;
   readonly doubtful: boolean;
+  readonly alike: boolean;
 }
 
 function pairsOf(heldOut: readonly Float64Array[], classOf: Int32Array, classes: number): JudgedPair[] {
@@ -176,15 +175,16 @@ function pairsOf(heldOut: readonly Float64Array[], classOf: Int32Array, classes:
       const [rightA, countA] = toldApart(heldOut, classOf, a, b);
       const [rightB, countB] = toldApart(heldOut, classOf, b, a);
       const share = (rightA / countA + rightB / countB) / 2;
-      const doubtful = share < 0.5 + (unlikely / 2) * Math.sqrt(0.25 / countA + 0.25 / countB);
-      pairs.push({ classes: [a, b], right: rightA + rightB, samples: countA + countB, share, doubtful });
+      const margin = (unlikely / 2) * Math.sqrt(0.25 / countA + 0.25 / countB);
+      const [doubtful, alike] = [share < 0.5 + margin, share + margin < pairRightLeast];
+      pairs.push({ classes: [a, b], right: rightA + rightB, samples: countA + countB, doubtful, alike });
     }
   }
   return pairs;
 }
 
 function refuseAlike(pairs: readonly JudgedPair[], labels: readonly string[]): void {
-  const alike = pairs.filter(({ share, doubtful }) => doubtful && share < pairRightLeast);
+  const alike = pairs.filter((pair) => pair.alike);
   if (alike.length === 0) return;
   const named = alike.slice(0, limits.learnListedMax).map((pair) => pairText(pair, labels));
   const more = alike.length > named.length ? `, and ${alike.length - named.length} more pairs` : '';
