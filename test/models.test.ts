@@ -8,6 +8,7 @@ import { openRegistry } from '../src/registry/registry.js';
 import { verifyModel } from '../src/registry/verify.js';
 import { tasks } from '../src/tasks/index.js';
 import { motionModel } from '../tools/make-motion-model.js';
+import { soundShapeModel } from '../tools/make-sound-shape.js';
 import { windowStatistics } from '../tools/make-window-statistics.js';
 import { learnedBy } from '../tools/model-uses.js';
 import { openTask } from '../tools/run-task.js';
@@ -20,6 +21,7 @@ const readJson = async (file: string) => JSON.parse(await readFile(file, 'utf8')
 /** Models without weights of anybody, and what writes them. */
 const madeHere: Readonly<Record<string, () => Uint8Array>> = {
   'background-difference': motionModel,
+  'sound-shape': soundShapeModel,
   'window-statistics': windowStatistics,
 };
 

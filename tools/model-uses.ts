@@ -38,6 +38,9 @@ const uses: Readonly<Record<string, Use>> = {
   'detect-sound-anomaly': { as: 'pump', options: 'threshold: 14.5', when: "pump.exists(p, p.label == 'anomaly')" },
   'embed-audio': { as: 'sounds' },
   'detect-anomaly': { as: 'anomaly', when: "anomaly.exists(a, a.label == 'anomaly')", learnedBy: 'shoal learn anomaly' },
+  'classify-series': { as: 'kinds', when: "kinds.exists(k, k.label == 'shaken')", learnedBy: 'shoal learn classes' },
+  'classify-sound': { as: 'kinds', when: "kinds.exists(k, k.label == 'knock')", learnedBy: 'shoal learn classes' },
+  'classify-text': { as: 'kinds', when: "kinds.exists(k, k.label == 'spam')", learnedBy: 'shoal learn classes' },
 };
 
 /** The command that makes a model for the task on the board; null for a task whose models are shipped. */

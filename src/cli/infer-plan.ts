@@ -74,7 +74,15 @@ export function planOf(parts: Parts, loaded: LoadedParts | null, pipelines: read
  * Tasks that add nothing for a person on their own: they find or prepare what another reads or hears, tell more of what another finds, compare
  * pictures, or turn a thing into numbers to compare.
  */
-const onRequest = new Set(['detect-text', 'classify-orientation', 'denoise-speech', 'detect-motion', 'landmark-face', 'embed-audio', 'embed-image']);
+const onRequest = new Set([
+  'detect-text',
+  'classify-orientation',
+  'denoise-speech',
+  'detect-motion',
+  'landmark-face',
+  'embed-audio',
+  'embed-image',
+]);
 
 function choose(parts: Parts, { pipeline, task }: InferOptions, configured: Pipelines | undefined, capture: Capture): Pipelines {
   if (task !== undefined) return taskPipeline(parts, task);
