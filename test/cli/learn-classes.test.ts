@@ -117,10 +117,10 @@ test('series are learned from tables, with the rate that is named where they hav
     ['fast', 11],
   ] as const) {
     mkdirSync(path.join(dir, kind));
-    for (let i = 0; i < 6; i++) {
+    for (let i = 0; i < 10; i++) {
       const chance = new Chance(hz * 10 + i);
       const rows = Array.from({ length: 100 }, (_, n) =>
-        (Math.sin((2 * Math.PI * hz * n) / 100 + i) + chance.between(-0.2, 0.2)).toFixed(4),
+        (Math.sin((2 * Math.PI * hz * n) / 100 + i) + chance.between(-0.1, 0.1)).toFixed(4),
       );
       writeFileSync(path.join(dir, kind, `${i}.csv`), `x,y\n${rows.map((x) => `${x},${(Number(x) / 2).toFixed(4)}`).join('\n')}\n`);
     }
@@ -133,7 +133,7 @@ test('series are learned from tables, with the rate that is named where they hav
   t.equal(code, 0, err);
   const chance = new Chance(1);
   const rows = Array.from({ length: 100 }, (_, n) => {
-    const x = Math.sin((2 * Math.PI * 11 * n) / 100) + chance.between(-0.2, 0.2);
+    const x = Math.sin((2 * Math.PI * 11 * n) / 100) + chance.between(-0.1, 0.1);
     return `${1_700_000_000 + n / 100},${x.toFixed(4)},${(x / 2).toFixed(4)}`;
   });
   writeFileSync(path.join(dir, 'new.csv'), `time,x,y\n${rows.join('\n')}\n`);

@@ -103,7 +103,7 @@ test('classes that differ are told apart, their scores are about as often right 
   t.ok(judgement.right > 0.85, `${judgement.right}`);
   t.ok(judgement.rightBetween[0] < judgement.right && judgement.right < judgement.rightBetween[1]);
   t.ok(judgement.calibrationError < 0.1, `${judgement.calibrationError}`);
-  t.ok(judgement.rightOfTold >= 0.95 && judgement.told > 0.5 && judgement.minScore >= 0.5);
+  t.ok(judgement.rightOfTold >= 0.92 && judgement.told > 0.5 && judgement.minScore >= 0.5);
   t.match(judgement.suspicious[0], { sample: 7, looksLike: 0 });
   t.strictSame(judgement.doubtful, []);
   t.equal(

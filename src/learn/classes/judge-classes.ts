@@ -101,15 +101,20 @@ interface Answer {
   readonly right: boolean;
 }
 
-/** The least score from which on so many are right, half way to the next lower one, to four decimals; 0.99 where there is none. */
+/**
+ * The least score from which on so many should be right by the scores, which are calibrated, and the answers do not contradict it (one-sided, 5 %):
+ * among a dozen answers one is wrong by chance. Half way to the next lower score, to four decimals; 0.99 where there is none.
+ */
 function sureFrom(answers: readonly Answer[], sure: number): number {
   const sorted = [...answers].sort((a, b) => b.score - a.score);
-  let rights = 0;
-  let least = 0.99;
+  let [wrong, scores, least] = [0, 0, 0.99];
   for (const [i, { score, right }] of sorted.entries()) {
-    if (right) rights++;
-    const next = sorted[i + 1]?.score ?? 0;
-    if (next !== score && rights / (i + 1) >= sure) least = (score + next) / 2;
+    if (!right) wrong++;
+    scores += score;
+    const told = i + 1;
+    const next = sorted[told]?.score ?? 0;
+    const wrongMost = told * (1 - sure) + unlikely * Math.sqrt(told * sure * (1 - sure));
+    if (next !== score && scores / told >= sure && wrong <= wrongMost) least = (score + next) / 2;
   }
   return Math.max(minScoreLeast, Math.round(least * 1e4) / 1e4);
 }
