@@ -13,6 +13,15 @@ export const liveLimits = {
   liveOffersMax: 64,
   /** How often a live input looks whether its source still speaks. */
   liveLookMs: 1000,
+  /** From the start of a live input's command to the first that it brings: a network camera is asked five times, and waits for its next key frame. */
+  liveOpenMs: 15_000,
+  /** Pictures of a camera travel by value; a good one of 1920 x 1080 has 300 to 600 KB. */
+  cameraPictureBytesMax: 1024 * 1024,
+  /** Boxes that the mask of a camera is painted with: 512 are 40 KB of the 128 KB that one argument may have. */
+  maskBoxesMax: 512,
+  /** Windows of a microphone: longer is a recording, shorter no task can read. */
+  microphoneWindowMsMin: 20,
+  microphoneWindowMsMax: 60_000,
 
   /** One window: an hour of slow readings; samples of each channel, a minute at 1 kHz; what is sampled faster than any board's converter is sound. */
   windowMsMax: 3_600_000,

@@ -24,6 +24,8 @@ export interface ChildPlan {
   /** Further flags of setpriv, where the system has it. */
   readonly setpriv?: readonly string[];
   readonly cwd?: string;
+  /** The Debian package that holds the command, for whoever misses it. */
+  readonly package?: string;
 }
 
 export interface ChildOptions {
@@ -34,8 +36,12 @@ export interface ChildOptions {
   onStart?(): void;
   /** It ended by itself, could not be started, or was restarted: why, for a person. */
   onEnd(reason: string): void;
-  /** Turns its last words into what an operator can do about it; null where they are not known. */
-  explain?(lastWords: string): string | null;
+  /** Turns its last words, or that it ended `well` (code 0) whatever it said, into what an operator can do about it; null where they are not known. */
+  explain?(lastWords: string, well: boolean): string | null | Promise<string | null>;
+  /** Each line of its stderr as it comes, at most `limits.childStderrLineChars` long. Not called after `stop`. */
+  onWords?(line: string): void;
+  /** What of a line may be told: without the secrets that a command repeats. Before it is logged, kept or given to anybody. */
+  clean?(line: string): string;
 }
 
 export class Child {
@@ -118,7 +124,12 @@ export class Child {
       ...(plan.cwd === undefined ? {} : { cwd: plan.cwd }),
     });
     this.#running = child;
-    const tail = new StderrTail(this.#log);
+    const tail = new StderrTail(this.#log, {
+      clean: (line) => this.#options.clean?.(line) ?? line,
+      onLine: (line) => {
+        if (!this.#stopping.signal.aborted) this.#options.onWords?.(line);
+      },
+    });
     child.stderr?.setEncoding('utf8').on('data', (text: string) => tail.push(text));
     child.stdout?.on('data', (bytes: Buffer) => {
       if (!this.#stopping.signal.aborted) this.#options.onOutput(bytes);
@@ -130,24 +141,24 @@ export class Child {
       child.once('spawn', () => this.#options.onStart?.());
       child.once('error', (error: NodeJS.ErrnoException) => {
         this.#running = null;
-        resolve(error.code === 'ENOENT' ? `there is no command ${plan.command} here` : reasonOf(error));
+        resolve(error.code === 'ENOENT' ? missing(plan) : reasonOf(error));
       });
       child.once('close', (code, signal) => {
         this.#running = null;
         // A grandchild that outlived it would hold the device.
         killGroup(child, 'SIGKILL');
-        resolve(this.#why ?? this.#reason(plan.command, code, signal, tail.text()));
+        resolve(this.#why ?? this.#reason(plan, code, signal, tail.text()));
       });
     });
   }
 
-  #reason(command: string, code: number | null, signal: string | null, lastWords: string): string {
-    const known = lastWords === '' ? null : (this.#options.explain?.(lastWords) ?? null);
-    if (known !== null) return known;
+  async #reason(plan: ChildPlan, code: number | null, signal: string | null, lastWords: string): Promise<string> {
     // What setpriv says of a command that it cannot become.
-    if (code === 127 && /^setpriv: /.test(lastWords)) return `there is no command ${command} here`;
+    if (code === 127 && /^setpriv: /.test(lastWords)) return missing(plan);
+    const known = lastWords === '' && code !== 0 ? null : ((await this.#options.explain?.(lastWords, code === 0)) ?? null);
+    if (known !== null) return known;
     const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
-    return `${command} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
+    return `${plan.command} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
   }
 
   #end(): void {
@@ -168,6 +179,10 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // Gone already.
   }
+}
+
+function missing({ command, package: from }: ChildPlan): string {
+  return `there is no command ${command} here${from === undefined ? '' : `: install the package ${from}`}`;
 }
 
 function inherited(): NodeJS.ProcessEnv {

@@ -18,6 +18,8 @@ export interface FeedOptions {
   readonly piece: string;
   /** Longest silence that is no trouble; null for a source that may say nothing for days. */
   readonly silentMs: number | null;
+  /** The source was silent for so long, and is again each time it has been silent for so long once more. */
+  readonly onSilent?: (reason: string) => void;
 }
 
 export interface Seen {
@@ -49,6 +51,8 @@ export class LiveFeed {
   /** What health was last told: a trouble, null for well; undefined while there was nothing to tell. */
   #said: string | null | undefined;
   #heardMs = 0;
+  /** Until when silence is no trouble: it was told just now, or the source is being opened. */
+  #patientMs = 0;
   #timer: NodeJS.Timeout | undefined;
   #onRoom: (() => void)[] = [];
 
@@ -90,8 +94,14 @@ export class LiveFeed {
   /** The source spoke: it is well, whatever becomes of what it said. */
   heard(): void {
     this.#heardMs = this.#context.clock.monoMs();
+    this.#patientMs = 0;
     this.#context.health.progress(this.#part);
     this.#say(null);
+  }
+
+  /** The source is being opened: it may be silent for `limits.liveOpenMs` from now. */
+  opened(): void {
+    this.#patientMs = this.#context.clock.monoMs() + limits.liveOpenMs;
   }
 
   /** The source cannot be used, or not be believed; `reason` says why and what to do. Until it is heard again. */
@@ -159,12 +169,14 @@ export class LiveFeed {
   }
 
   #look(silentMs: number): void {
-    const silence = this.#context.clock.monoMs() - this.#heardMs;
+    const nowMs = this.#context.clock.monoMs();
+    if (nowMs - this.#heardMs < silentMs || nowMs < this.#patientMs) return;
+    this.#patientMs = nowMs + silentMs;
+    const { piece, onSilent } = this.#options;
+    const reason = `no ${piece} for ${duration(silentMs)}`;
     // A trouble that was named says more than the silence that follows from it.
-    if (silence < silentMs || typeof this.#said === 'string') return;
-    this.#say(
-      `no ${this.#options.piece} for ${Math.round(silence / 1000)} s, expected one every ${Math.round(silentMs / 1000)} s at least`,
-    );
+    if (typeof this.#said !== 'string') this.#say(reason);
+    onSilent?.(reason);
   }
 
   #say(trouble: string | null): void {
@@ -183,4 +195,9 @@ export class LiveFeed {
   get #part(): string {
     return `input:${this.#input}`;
   }
+}
+
+/** For a person: seconds, or milliseconds below one. */
+function duration(ms: number): string {
+  return ms < 1000 ? `${ms} ms` : `${Math.round(ms / 100) / 10} s`;
 }
