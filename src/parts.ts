@@ -6,11 +6,13 @@
 import { fileURLToPath } from 'node:url';
 import { engineOptions } from './engine/options.js';
 import { httpOptions } from './http/http-options.js';
+import { cameraInput } from './inputs/camera.js';
 import { execInput } from './inputs/exec.js';
 import { folderInput } from './inputs/folder.js';
 import { httpInput } from './inputs/http.js';
 import { hwmonInput } from './inputs/hwmon.js';
 import { iioInput } from './inputs/iio.js';
+import { microphoneInput } from './inputs/microphone.js';
 import { serialInput } from './inputs/serial.js';
 import { thermalInput } from './inputs/thermal.js';
 import { mqttConnection } from './mqtt/connection.js';
@@ -23,7 +25,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput, httpInput, serialInput, iioInput, hwmonInput, thermalInput, execInput],
+  inputs: [folderInput, httpInput, cameraInput, microphoneInput, serialInput, iioInput, hwmonInput, thermalInput, execInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,

@@ -3,7 +3,14 @@
 import { spawnSync } from 'node:child_process';
 import { existsSync } from 'node:fs';
 
-const commands = { mosquitto: 'mosquitto', 'mosquitto-clients': 'mosquitto_sub', 'espeak-ng': 'espeak-ng', strace: 'strace' };
+const commands = {
+  mosquitto: 'mosquitto',
+  'mosquitto-clients': 'mosquitto_sub',
+  'espeak-ng': 'espeak-ng',
+  strace: 'strace',
+  ffmpeg: 'ffmpeg',
+  'rtsp-server-perl': 'rtsp-server-perl',
+};
 const fonts = {
   'fonts-dejavu-core': 'truetype/dejavu/DejaVuSerif.ttf',
   'fonts-liberation': 'truetype/liberation/LiberationSerif-Regular.ttf',
