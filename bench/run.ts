@@ -25,6 +25,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   pixels: async () => (await import('./pixels.js')).pixels,
   sensors: async () => (await import('./sensors.js')).sensorsBeside,
   speech: async () => (await import('./speech.js')).speech,
+  soak: async () => (await import('./soak.js')).soak,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
 };
 
@@ -52,8 +53,8 @@ function machine(): string {
   return `${cpus().length} x ${cpus()[0]?.model ?? 'unknown'}, Node ${process.version}, commit ${commit}`;
 }
 
-/** Benchmarks that can be asked for a part: a model, or how many captures. */
-const divisible = ['cascade', 'compile'];
+/** Benchmarks that can be asked for a part: a model, how many captures, or how long. */
+const divisible = ['cascade', 'compile', 'soak'];
 
 const [name = '', ...words] = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith('-'));
@@ -61,7 +62,7 @@ const parts = words.filter((word) => !word.startsWith('-'));
 const load = benchmarks[name];
 if (load === undefined || flags.some((flag) => flag !== '--json') || (parts.length > 0 && !divisible.includes(name))) {
   process.stderr.write(
-    `usage: npm run bench -- NAME [--json]\n       npm run bench -- compile [MODEL...] [--json]\n       npm run bench -- cascade [CAPTURES] [--json]\n\n`,
+    `usage: npm run bench -- NAME [--json]\n       npm run bench -- compile [MODEL...] [--json]\n       npm run bench -- cascade [CAPTURES] [--json]\n       npm run bench -- soak [HOURS] [--json]\n\n`,
   );
   process.stderr.write(`NAME is one of: ${Object.keys(benchmarks).join(', ')}\n`);
   process.exit(2);
