@@ -75,3 +75,19 @@ test('silence is trouble, said once, and ends with the next word', async (t) => 
     ['warn', 'warn', 'info'],
   );
 });
+
+test('a source that is being opened may take its time; one that stays silent is told again and again', async (t) => {
+  const around = testSurroundings();
+  const told: string[] = [];
+  const options = { piece: 'frame', silentMs: 50, onSilent: (reason: string) => told.push(reason) };
+  const feed = new LiveFeed('x', options, liveContext(`${t.testdir({})}/ledger`, around));
+  feed.start(new TakingCorridor().offer);
+  feed.opened();
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.same([told, around.states.get('input:x')?.state], [[], 'starting']);
+  feed.heard();
+  await until('it is told twice', () => told.length >= 2);
+  t.equal(told[0], 'no frame for 50 ms');
+  t.equal(around.lines.filter(({ level }) => level === 'warn').length, 1, 'logged once');
+  feed.stop();
+});
