@@ -2,11 +2,12 @@
  * Samples of one source, one by one, made into windows.
  *
  * Guarantees: a window is one stretch of one clock: never across a pause longer than `maxGapMs` or a jump of the clock, both of which end it
- * unfinished and are counted; a sample that is not newer than the one before it is left out and counted; what is given out is finite. The cost of a
+ * unfinished and are counted; a sample that is older than the one before it, or is that one again, is left out and counted; what is given out is finite. The cost of a
  * sample does not depend on the length of a window, and nothing is allocated for one. Deliberately sorts nothing: a late sample would hold
  * up all others. Resampling is linear interpolation on a grid that begins with the first sample (no filter: what is faster than
  * half of `rate_hz` folds down, so the rate should be about the source's own).
  */
+
 import { limits } from '../core/limits.js';
 import type { Series } from '../core/series.js';
 import type { WindowPlan } from './window-options.js';
@@ -117,8 +118,14 @@ export class Windows {
       // A double may be finite and its float not.
       if (!Number.isFinite(Math.fround(values[offset + c] as number))) return 'no_number';
     }
-    if (timeMs === this.#lastMs) return 'duplicate';
+    if (timeMs === this.#lastMs && this.#repeats(values, offset)) return 'duplicate';
     return timeMs < this.#lastMs && this.#lastMs - timeMs <= limits.windowLateMs ? 'out_of_order' : null;
+  }
+
+  /** Whether it is the last sample once more; other values at the same time come from a clock that is coarser than the samples. */
+  #repeats(values: ArrayLike<number>, offset: number): boolean {
+    for (let c = 0; c < this.#last.length; c++) if (values[offset + c] !== this.#last[c]) return false;
+    return true;
   }
 
   /** Begins a window where there is none, or where this sample does not belong to the one at hand. */

@@ -129,6 +129,9 @@ test('a window never reaches over a gap or a jump; what does not belong is count
   for (const ms of [270, 280]) push(ms, ms);
   t.same(seen[2]?.values, [240, 250, 270, 280]);
   t.equal(skipped.no_number, 3);
+  for (const value of [7, 8, 8, 9, 10]) push(290, value);
+  t.same(seen[3]?.values, [7, 8, 9, 10], 'a coarse clock tells other samples with the same time');
+  t.equal(skipped.duplicate, 2);
   t.end();
 });
 
