@@ -277,6 +277,7 @@ export class Daemon {
         nextSeq: () => ++this.#seq,
         stateDir: this.#settings.paths.state_dir,
         offerIntake: (intake: Intake) => this.#intakes.offer(name, intake),
+        connection: (wanted: string) => this.#connection(wanted),
       };
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);

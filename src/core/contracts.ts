@@ -92,6 +92,8 @@ export interface InputContext extends Surroundings {
   readonly ledger: Ledger;
   /** The next number of this boot, for a capture's header. */
   nextSeq(): number;
+  /** A connection of the configuration by name; config has checked that it exists. */
+  connection(name: string): Connection;
 }
 
 export interface Input {
@@ -143,6 +145,18 @@ export interface Topics {
   inputStatus(input: string): string;
 }
 
+/** Whoever listens on a connection. Its methods must not throw. */
+export interface Subscriber {
+  /**
+   * A message, in the order in which the broker sent them. `payload` is lent until this returns (what is kept is to be copied). `retain`: the broker
+   * had kept it, it is no news. `duplicate`: it may have been here before. What returns a promise holds the acknowledgement (QoS 1) back
+   * until it settles, and with it, once `limits.mqttHeldMax` are held or where there is none (QoS 0), all that comes on this connection: for a moment only.
+   */
+  message(topic: string, payload: Buffer, retain: boolean, duplicate: boolean): void | Promise<void>;
+  /** The broker's answer for one of the filters, on each new link: null when it was granted, or that it was refused and what to do. */
+  subscribed(filter: string, problem: string | null): void;
+}
+
 /** A shared MQTT connection. Never queues: a publish while it is away rejects with DELIVERY_RETRY at once. */
 export interface Connection {
   readonly connected: boolean;
@@ -157,6 +171,11 @@ export interface Connection {
    * DELIVERY_REFUSED (topic or size never acceptable, broker said no for good).
    */
   publish(topic: string, payload: Uint8Array, options: PublishOptions): Promise<void>;
+  /**
+   * Listens from now on, on this link and every one after it; the answer ends that. A message that several of the filters take comes once; what this
+   * device says itself never comes. Messages sent while the link is away are lost: no session is kept at the broker.
+   */
+  subscribe(filters: readonly string[], qos: 0 | 1, subscriber: Subscriber): () => void;
 }
 
 export interface ConnectionContext extends Surroundings {

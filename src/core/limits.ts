@@ -6,6 +6,7 @@ import { compileLimits } from './compile-limits.js';
 import { httpLimits } from './http-limits.js';
 import { learnLimits } from './learn-limits.js';
 import { liveLimits } from './live-limits.js';
+import { messageLimits } from './message-limits.js';
 import { modelLimits } from './model-limits.js';
 import { wiredLimits } from './wired-limits.js';
 
@@ -13,6 +14,7 @@ export const limits = {
   ...compileLimits,
   ...httpLimits,
   ...liveLimits,
+  ...messageLimits,
   ...modelLimits,
   ...wiredLimits,
   ...learnLimits,
@@ -276,7 +278,7 @@ export const limits = {
   mqttTopicLevelsMax: 7,
   /** The protocol's own wall. */
   mqttTopicBytesMax: 65_535,
-  /** What we say we accept from a broker: requests, never media. */
+  /** What we say we accept from a broker: what an engine takes by value. An MQTT 5 broker keeps larger messages to itself. */
   mqttInboundBytesMax: 1024 * 1024,
   /** Time for the retained `offline` and the DISCONNECT at a stop. */
   mqttFarewellMs: 1_000,

@@ -3,9 +3,11 @@
  */
 import type { ConnectionContext } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
+import { limits } from '../core/limits.js';
 import { FoldedLog } from './folded-log.js';
 import type { Ending, Welcome } from './link.js';
 import { needsHuman, type Protocol } from './packet.js';
+import type { LeftOut } from './subscriptions.js';
 
 export class ConnectionReport {
   readonly #labels: { readonly connection: string };
@@ -74,6 +76,12 @@ export class ConnectionReport {
     this.#metrics.publishes.inc({ ...this.#labels, outcome: refused ? 'refused' : 'lost' });
   }
 
+  leftOut(reason: LeftOut): void {
+    this.#metrics.leftOut.inc({ ...this.#labels, reason });
+    if (reason !== 'too_large') return;
+    this.#log.say('warn', {}, `a message of more than ${limits.mqttInboundBytesMax} bytes was left out; send smaller ones`);
+  }
+
   /** Counts it and makes the error. */
   refused(message: string): ShoalError {
     const error = new ShoalError('DELIVERY_REFUSED', message);
@@ -94,6 +102,11 @@ function createMetrics({ metrics }: ConnectionContext) {
       name: 'shoal_mqtt_publishes_total',
       help: 'Publishes by outcome: acknowledged (QoS 1), lost (to be sent again), refused (never to be sent again)',
       labels: ['connection', 'outcome'],
+    }),
+    leftOut: metrics.counter({
+      name: 'shoal_mqtt_received_left_out_total',
+      help: 'Messages from the broker that no input was given: own (said by this device), too_large, copy (of one that came for another filter)',
+      labels: ['connection', 'reason'],
     }),
     ack: metrics.histogram({
       name: 'shoal_mqtt_ack_seconds',

@@ -4,10 +4,11 @@
  * Guarantees: nothing is queued while the broker is away (a publish then rejects at once); a topic or size no broker would take never
  * reaches the wire; an acknowledgement that is late ends the link, so that a half-open one is noticed; at most one connect a second,
  * with backoff and jitter; a retained `online` is the first message of each link and a retained `offline` the last, said by the broker
- * if we cannot. Deliberately keeps no message: what was not acknowledged belongs to the relay.
+ * if we cannot; what was subscribed to is subscribed to on each link. Deliberately keeps no message: what was not acknowledged belongs to
+ * the relay, and no session is kept at the broker.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ConnectionContext, ConnectionKind, ManagedConnection, PublishOptions, Topics } from '../core/contracts.js';
+import type { ConnectionContext, ConnectionKind, ManagedConnection, PublishOptions, Subscriber, Topics } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { ConnectionReport } from './connection-report.js';
@@ -17,6 +18,7 @@ import { type MqttOptions, mqttOptions } from './options.js';
 import { retainRefusedCode } from './packet.js';
 import { fieldPace, type Pace, ProtocolChoice, Reconnect } from './reconnect.js';
 import { endpointOf, readTlsFiles } from './socket.js';
+import { Subscriptions } from './subscriptions.js';
 import { createTopics, explainTopic } from './topics.js';
 
 export class MqttConnection implements ManagedConnection {
@@ -28,6 +30,7 @@ export class MqttConnection implements ManagedConnection {
   readonly #clientId: string;
   readonly #watchers = new Set<(connected: boolean) => void>();
   readonly #broker: EmbeddedBroker | null;
+  readonly #subscriptions: Subscriptions;
   #url: string;
   #retain: boolean;
   #receiveMaximum = 65_535;
@@ -43,6 +46,7 @@ export class MqttConnection implements ManagedConnection {
     this.#broker = options.url.startsWith('embedded:') ? new EmbeddedBroker(Number(options.url.slice('embedded:'.length))) : null;
     this.#clientId = options.client_id ?? `shoal-${context.deviceId}-${name}`;
     this.#report = new ConnectionReport(name, this.#clientId, context);
+    this.#subscriptions = new Subscriptions(context.deviceId, (reason) => this.#report.leftOut(reason));
     this.#reconnect = new Reconnect(pace);
     // The embedded broker speaks 3.1.1 only: no need to ask.
     this.#protocol = new ProtocolChoice(this.#broker === null ? options.protocol : '3.1.1');
@@ -69,6 +73,10 @@ export class MqttConnection implements ManagedConnection {
     this.#watchers.add(onChange);
     onChange(this.#up);
     return () => this.#watchers.delete(onChange);
+  }
+
+  subscribe(filters: readonly string[], qos: 0 | 1, subscriber: Subscriber): () => void {
+    return this.#subscriptions.add(filters, qos, subscriber);
   }
 
   async start(): Promise<void> {
@@ -115,6 +123,7 @@ export class MqttConnection implements ManagedConnection {
       const startedMs = this.#context.clock.monoMs();
       const protocol = this.#protocol.next;
       const ending = await this.#live(stop);
+      this.#subscriptions.closed();
       this.#change(false);
       this.#link = null;
       if (stop.aborted) break;
@@ -152,7 +161,7 @@ export class MqttConnection implements ManagedConnection {
       );
       if (!stop.aborted) {
         this.#link = link;
-        link.open((welcome) => this.#welcome(welcome));
+        link.open({ welcome: (welcome) => this.#welcome(link, welcome), message: (message) => this.#subscriptions.receive(message) });
         return await link.ended;
       }
       return failure('stopped');
@@ -161,11 +170,13 @@ export class MqttConnection implements ManagedConnection {
     }
   }
 
-  #welcome(welcome: Welcome): void {
+  #welcome(link: Link, welcome: Welcome): void {
     this.#receiveMaximum = welcome.receiveMaximum;
     this.#report.connected(this.#url, this.#protocol.next, welcome);
     this.#sayStatus('online').catch((error: unknown) => this.#report.statusRefused(this.#context.statusTopic, error));
-    if (this.#stop?.signal.aborted !== true) this.#change(true);
+    if (this.#stop?.signal.aborted === true) return;
+    this.#change(true);
+    this.#subscriptions.opened(link);
   }
 
   #sayStatus(status: 'online' | 'offline'): Promise<void> {

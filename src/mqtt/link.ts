@@ -3,7 +3,8 @@
  *
  * Guarantees: `ended` settles exactly once and nothing is pending after it; every publish is answered with an acknowledgement or an error.
  * The client library is used so that its store, queue and reconnection never come into play: publishes go out only on an accepted
- * connection, and what was not acknowledged is the caller's to send again on the next one. It never subscribes.
+ * connection, and what was not acknowledged is the caller's to send again on the next one. What comes in is acknowledged in its order, at once or when
+ * the receiver says so.
  */
 import type net from 'node:net';
 import type { SecureContextOptions } from 'node:tls';
@@ -12,8 +13,10 @@ import type { Clock, PublishOptions } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { AckWindow } from './ack-window.js';
+import { Inbox } from './inbox.js';
 import { isFinalCode, type Protocol, publishBytes } from './packet.js';
 import { type Endpoint, openSocket } from './socket.js';
+import type { Received, SubscribingLink } from './subscriptions.js';
 
 /**
  * Mosquitto answers a message above its `message_size_limit` with a code that a PUBACK may not have, which the library takes for a
@@ -41,6 +44,15 @@ export interface LinkPlan {
 export interface Welcome {
   readonly receiveMaximum: number;
   readonly maximumPacketBytes: number;
+  /** Whether a SUBSCRIBE may carry a number that comes back with its messages. */
+  readonly numbersFilters: boolean;
+}
+
+export interface LinkEvents {
+  /** At most once, before `ended` settles. */
+  welcome(welcome: Welcome): void;
+  /** May hold the acknowledgement back with a promise. */
+  message(message: Received): void | Promise<void>;
 }
 
 export interface Ending {
@@ -57,7 +69,7 @@ export interface Ending {
   readonly reason: string;
 }
 
-export class Link {
+export class Link implements SubscribingLink {
   readonly ended: Promise<Ending>;
   readonly #plan: LinkPlan;
   readonly #clock: Clock;
@@ -81,10 +93,12 @@ export class Link {
     });
   }
 
-  /** Connects in the background; `onWelcome` is called at most once, before `ended` settles. */
-  open(onWelcome: (welcome: Welcome) => void): void {
+  /** Connects in the background. */
+  open(events: LinkEvents): void {
     const client = new MqttClient(() => this.#openSocket(), this.#clientOptions());
     this.#client = client;
+    const inbox = new Inbox(client, (message) => events.message(message));
+    client.handleMessage = (packet, done) => inbox.take(packet, done);
     client.on('error', (error) => this.#fail(error));
     client.on('disconnect', (packet) => {
       this.#code = packet.reasonCode ?? null;
@@ -93,13 +107,17 @@ export class Link {
     client.on('close', () => this.#onClose());
     client.on('connect', (packet) => {
       if (this.#welcome !== null) return;
-      const { receiveMaximum, maximumPacketSize } = packet.properties ?? {};
-      this.#welcome = { receiveMaximum: receiveMaximum || 65_535, maximumPacketBytes: maximumPacketSize || Number.POSITIVE_INFINITY };
+      const { receiveMaximum, maximumPacketSize, subscriptionIdentifiersAvailable: numbers } = packet.properties ?? {};
+      this.#welcome = {
+        receiveMaximum: receiveMaximum || 65_535,
+        maximumPacketBytes: maximumPacketSize || Number.POSITIVE_INFINITY,
+        numbersFilters: this.#plan.protocol === 5 && numbers !== false,
+      };
       const ackTimeoutMs = this.#plan.ackTimeoutMs;
       this.#window = new AckWindow(this.#welcome.receiveMaximum, ackTimeoutMs, this.#clock, () =>
         this.destroy(`no acknowledgement for ${ackTimeoutMs} ms`),
       );
-      onWelcome(this.#welcome);
+      events.welcome(this.#welcome);
     });
     client.connect();
   }
@@ -122,6 +140,32 @@ export class Link {
         settle(error ? publishError(topic, error) : null);
       });
     });
+  }
+
+  get numbersFilters(): boolean {
+    return this.#welcome?.numbersFilters === true;
+  }
+
+  /** To be called only after the welcome. Resolves with the broker's code for each filter; rejects with DELIVERY_RETRY. */
+  async subscribe(filters: readonly string[], qos: 0 | 1, id: number | null): Promise<readonly number[]> {
+    const client = this.#client;
+    if (client === null || this.#window === null) throw retry('the link is not up');
+    let codes: readonly number[] = [];
+    await this.#window.push((settle) => {
+      const options = { qos, ...(id === null ? {} : { properties: { subscriptionIdentifier: id } }) };
+      client.subscribe([...filters], options, (error, _granted, packet) => {
+        codes = (packet?.granted ?? []).map(Number);
+        // A refusal of one of them is an answer for each.
+        settle(error && codes.length !== filters.length ? retry(reasonOf(error)) : null);
+      });
+    });
+    return codes;
+  }
+
+  async unsubscribe(filter: string): Promise<void> {
+    const client = this.#client;
+    if (client === null || this.#window === null) throw retry('the link is not up');
+    await this.#window.push((settle) => client.unsubscribe(filter, (error) => settle(error ?? null)));
   }
 
   /** Says `last`, then DISCONNECT; without an answer in time the link is cut, and the broker publishes the will. */
@@ -160,7 +204,7 @@ export class Link {
       connectTimeout: plan.connectTimeoutMs,
       ...(plan.username !== undefined && { username: plan.username }),
       ...(plan.password !== undefined && { password: plan.password }),
-      ...(five && { properties: { maximumPacketSize: limits.mqttInboundBytesMax } }),
+      ...(five && { properties: { maximumPacketSize: limits.mqttInboundBytesMax, receiveMaximum: limits.mqttHeldMax } }),
       will: { topic: plan.willTopic, payload: Buffer.from('offline'), qos: 1, retain: plan.retain },
     };
   }

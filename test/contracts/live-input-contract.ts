@@ -8,7 +8,7 @@ import { idPattern } from '../../src/core/id.js';
 import { limits } from '../../src/core/limits.js';
 import type { Receipt } from '../../src/core/receipt.js';
 import { FileLedger } from '../support/file-ledger.js';
-import { type TestSurroundings, testSurroundings } from '../support/surroundings.js';
+import { noConnection, type TestSurroundings, testSurroundings } from '../support/surroundings.js';
 import { until } from '../support/until.js';
 
 /** One source in the outside world, plugged in when it is made, and inputs on it. */
@@ -37,7 +37,7 @@ export class TakingCorridor {
 
 export function liveContext(ledgerPath: string, around: TestSurroundings, more: Partial<InputContext> = {}): InputContext {
   let seq = 0;
-  return { ...around, boot: 3, ledger: new FileLedger(ledgerPath), nextSeq: () => ++seq, ...more };
+  return { ...around, boot: 3, ledger: new FileLedger(ledgerPath), nextSeq: () => ++seq, connection: noConnection, ...more };
 }
 
 export function liveInputContract(t: Test, make: (t: Test) => Promise<LiveRig>, more: Partial<InputContext> = {}): void {

@@ -24,7 +24,7 @@ import { folderInput } from '../../src/inputs/folder.js';
 import { replayableInputContract } from '../contracts/input-contract.js';
 import { type Bench, bench, nextSeq, png, remaining, workOf } from '../support/folder-bench.js';
 import { burst } from '../support/folder-burst.js';
-import { testSurroundings } from '../support/surroundings.js';
+import { noConnection, testSurroundings } from '../support/surroundings.js';
 import { until } from '../support/until.js';
 
 test('a folder is an input that keeps its promises', async (t) => {
@@ -37,7 +37,8 @@ test('a folder is an input that keeps its promises', async (t) => {
     let fed = 0;
     return {
       ledgerPath: join(dir, 'ledger'),
-      create: (ledger, boot) => folderInput.create('inbox', options, { ...testSurroundings(), boot, ledger, nextSeq }),
+      create: (ledger, boot) =>
+        folderInput.create('inbox', options, { ...testSurroundings(), boot, ledger, nextSeq, connection: noConnection }),
       feed: async (count) => {
         const names: string[] = [];
         for (let i = 0; i < count; i++) {

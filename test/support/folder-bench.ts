@@ -11,7 +11,7 @@ import { type FolderOptions, folderOptions } from '../../src/inputs/folder/optio
 import { folderInput } from '../../src/inputs/folder.js';
 import { HeldCorridor } from '../contracts/input-contract.js';
 import { FileLedger } from './file-ledger.js';
-import { type TestSurroundings, testSurroundings } from './surroundings.js';
+import { noConnection, type TestSurroundings, testSurroundings } from './surroundings.js';
 
 export const png = Buffer.from('89504e470d0a1a0a0000000d49484452', 'hex');
 
@@ -59,7 +59,7 @@ export function bench(t: Test): Bench {
     },
     start: async (options = {}, boot = 1) => {
       const parsed = folderOptions.parse({ path: inbox, settle_ms: 20, rescan_ms: 200, ...options });
-      const input = folderInput.create('inbox', parsed, { ...around, boot, ledger, nextSeq });
+      const input = folderInput.create('inbox', parsed, { ...around, boot, ledger, nextSeq, connection: noConnection });
       inputs.push(input);
       await input.start(corridor.offer);
       return input;

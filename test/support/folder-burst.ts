@@ -6,6 +6,7 @@ import { limits } from '../../src/core/limits.js';
 import { folderOptions } from '../../src/inputs/folder/options.js';
 import { folderInput } from '../../src/inputs/folder.js';
 import { bench, nextSeq, remaining, workOf } from './folder-bench.js';
+import { noConnection } from './surroundings.js';
 import { until } from './until.js';
 
 setFlagsFromString('--expose-gc');
@@ -30,6 +31,7 @@ export async function burst(t: Test, total: number): Promise<void> {
     boot: 1,
     ledger: { settled: async () => new Map(), close: async () => undefined },
     nextSeq,
+    connection: noConnection,
   });
   await input.start(async (capture, receipt) => {
     seen.set(capture.header.name, (seen.get(capture.header.name) ?? 0) + 1);

@@ -9,7 +9,7 @@ import { rmSync } from 'node:fs';
 import { folderOptions } from '../../src/inputs/folder/options.js';
 import { folderInput } from '../../src/inputs/folder.js';
 import { FileLedger } from './file-ledger.js';
-import { testSurroundings } from './surroundings.js';
+import { noConnection, testSurroundings } from './surroundings.js';
 
 const [path = '', ledgerPath = '', ...variants] = process.argv.slice(2);
 const ledger = new FileLedger(ledgerPath);
@@ -22,6 +22,7 @@ const input = folderInput.create('inbox', folderOptions.parse({ path, settle_ms:
   ...around,
   boot: Number(process.env.BOOT ?? 1),
   ledger,
+  connection: noConnection,
   nextSeq: () => ++seq,
 });
 

@@ -13,7 +13,7 @@ import { createHttpServer } from '../../src/http/http-server.js';
 import { type HttpInputOptions, httpInputOptions } from '../../src/inputs/http/options.js';
 import { httpInput } from '../../src/inputs/http.js';
 import { nextSeq } from './folder-bench.js';
-import { type TestSurroundings, testSurroundings } from './surroundings.js';
+import { noConnection, type TestSurroundings, testSurroundings } from './surroundings.js';
 
 export interface Answer {
   readonly status: number;
@@ -68,7 +68,7 @@ export async function httpBench(t: Test, own: object = {}): Promise<HttpBench> {
     around,
     url,
     create: (ledger, boot = 1, options = {}) => {
-      const context = { ...around, boot, ledger, nextSeq, stateDir: join(dir, 'state') };
+      const context = { ...around, boot, ledger, nextSeq, stateDir: join(dir, 'state'), connection: noConnection };
       const parsed = { ...httpInputOptions.parse({}), ...options };
       const input = httpInput.create('scans', parsed, { ...context, offerIntake: (intake) => intakes.offer('scans', intake) });
       inputs.push(input);

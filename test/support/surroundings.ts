@@ -105,3 +105,8 @@ export function testSurroundings(clock: Clock = realClock): TestSurroundings {
     value: (metric, labels) => metrics.value(metric, labels),
   };
 }
+
+/** For an input that needs none. */
+export function noConnection(name: string): never {
+  throw new Error(`this input asks for the connection ${name}`);
+}

@@ -6,7 +6,7 @@
  */
 import { join } from 'node:path';
 import { loadConfig } from '../../config/load-config.js';
-import type { BroughtContext, InputKind } from '../../core/contracts.js';
+import type { BroughtContext, ConnectionKind, InputKind, Surroundings } from '../../core/contracts.js';
 import { ShoalError } from '../../core/errors.js';
 import type { Check } from '../board-checks.js';
 import type { CommandContext } from '../command-context.js';
@@ -29,12 +29,25 @@ export async function checkInputs(context: CommandContext, config: string, waitM
     return [{ check: 'inputs', state: 'fail', found: 'a daemon runs that cannot be asked', advice: told.message }];
   // The program's own list; a command that only reads configurations needs less of it.
   const kinds = context.parts.inputs as unknown as readonly InputKind<never, BroughtContext>[];
+  const connections = context.parts.connections as unknown as readonly ConnectionKind<Readonly<Record<string, unknown>>>[];
+  const connect = (name: string, surroundings: Surroundings) => {
+    const { type, options } = settings.connections[name] ?? {};
+    const kind = connections.find((each) => each.type === type);
+    if (kind === undefined) throw new ShoalError('SHOAL_INTERNAL', `there is no connection "${name}", which the configuration has checked`);
+    // A trial leaves nothing behind: the retained status is the daemon's.
+    const { id: deviceId } = settings.device;
+    return kind.create(
+      name,
+      { ...(options as Readonly<Record<string, unknown>>), retain: false },
+      { ...surroundings, deviceId, statusTopic: `shoal/${deviceId}/doctor` },
+    );
+  };
   const checks: Check[] = [];
   for (const [name, { type, options }] of Object.entries(settings.inputs)) {
     const part = told?.find((each) => each.part === `input:${name}`);
     const kind = kinds.find((each) => each.type === type);
     if (part !== undefined) checks.push(toldCheck(name, type, part));
-    else if (kind !== undefined) checks.push(await tryInput({ name, kind, options, stateDir: settings.paths.state_dir }, waitMs));
+    else if (kind !== undefined) checks.push(await tryInput({ name, kind, options, stateDir: settings.paths.state_dir, connect }, waitMs));
   }
   return checks;
 }

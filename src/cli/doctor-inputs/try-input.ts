@@ -5,7 +5,7 @@
  * claim what it finds: it is asked to look. Deliberately knows no type of input: what is wrong with a device is what the input says of itself.
  */
 import type { Capture } from '../../core/capture.js';
-import type { BroughtContext, Health, Input, InputKind, Log, Metrics } from '../../core/contracts.js';
+import type { BroughtContext, Health, Input, InputKind, Log, ManagedConnection, Metrics, Surroundings } from '../../core/contracts.js';
 import { reasonOf } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { SystemClock } from '../../ops/clock.js';
@@ -17,14 +17,16 @@ export interface TriedInput {
   readonly kind: Pick<InputKind<never, BroughtContext>, 'type' | 'create'>;
   readonly options: unknown;
   readonly stateDir: string;
+  /** Makes a connection of the configuration, for this trial alone. */
+  connect(name: string, surroundings: Surroundings): ManagedConnection;
 }
 
-export async function tryInput({ name, kind, options, stateDir }: TriedInput, waitMs: number): Promise<Check> {
+export async function tryInput({ name, kind, options, stateDir, connect }: TriedInput, waitMs: number): Promise<Check> {
   const check = `input ${name}`;
   const trial = new Trial();
   let input: Input | null = null;
   try {
-    input = kind.create(name, options as never, trial.context(stateDir));
+    input = kind.create(name, options as never, trial.context(stateDir, connect));
     if (input.replayable) return await lookAt(check, kind.type, input);
     await input.start(trial.offer);
     return judged(check, kind.type, await trial.end(waitMs), waitMs);
@@ -32,6 +34,7 @@ export async function tryInput({ name, kind, options, stateDir }: TriedInput, wa
     return { check, state: 'fail', found: `${kind.type}, cannot be used`, advice: reasonOf(error) };
   } finally {
     await input?.stop().catch(() => {});
+    await trial.disconnect();
   }
 }
 
@@ -67,19 +70,29 @@ class Trial {
   #reason: string | undefined;
   #onChange: () => void = () => {};
   #seq = 0;
+  readonly #connections: ManagedConnection[] = [];
 
-  context(stateDir: string): BroughtContext {
+  context(stateDir: string, connect: TriedInput['connect']): BroughtContext {
+    const surroundings = { clock: new SystemClock(), log: silence, metrics: uncounted, health: this.#health() };
     return {
-      clock: new SystemClock(),
-      log: silence,
-      metrics: uncounted,
-      health: this.#health(),
+      ...surroundings,
       boot: 0,
       ledger: { settled: async () => new Map(), close: async () => {} },
       nextSeq: () => ++this.#seq,
       stateDir,
       offerIntake: () => () => {},
+      connection: (name) => {
+        const connection = connect(name, surroundings);
+        this.#connections.push(connection);
+        // One that cannot be made says so in health.
+        void connection.start().catch(() => {});
+        return connection;
+      },
     };
+  }
+
+  async disconnect(): Promise<void> {
+    for (const connection of this.#connections) await connection.stop().catch(() => {});
   }
 
   /** Never accepts: one is enough. */
