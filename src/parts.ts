@@ -13,6 +13,7 @@ import { httpInput } from './inputs/http.js';
 import { hwmonInput } from './inputs/hwmon.js';
 import { iioInput } from './inputs/iio.js';
 import { microphoneInput } from './inputs/microphone.js';
+import { mqttInput } from './inputs/mqtt.js';
 import { serialInput } from './inputs/serial.js';
 import { thermalInput } from './inputs/thermal.js';
 import { mqttConnection } from './mqtt/connection.js';
@@ -25,7 +26,7 @@ import { storeOptions } from './store/options.js';
 import { tasks } from './tasks/index.js';
 
 export const parts = {
-  inputs: [folderInput, httpInput, cameraInput, microphoneInput, serialInput, iioInput, hwmonInput, thermalInput, execInput],
+  inputs: [folderInput, httpInput, cameraInput, microphoneInput, mqttInput, serialInput, iioInput, hwmonInput, thermalInput, execInput],
   sinks: [mqttSink, fileSink],
   connections: [mqttConnection],
   tasks,

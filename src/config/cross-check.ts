@@ -6,6 +6,7 @@
 import { resolve } from 'node:path';
 import { isLoopback } from '../core/loopback.js';
 import type { PipelineConfig } from '../core/pipeline.js';
+import { filterCovers, ownFilters } from '../core/topic-filter.js';
 import { checkCondition, sameCondition } from './check-condition.js';
 import { checkName } from './check-name.js';
 import { checkStages } from './check-stages.js';
@@ -32,6 +33,7 @@ export async function crossCheck(draft: Draft, checked: Checked): Promise<void> 
   checkConnections(draft);
   for (const section of ['inputs', 'sinks']) checkPaths(draft, section);
   checkOpenDoor(draft);
+  checkTopics(draft);
   for (const name of Object.keys(draft.map(['pipelines']) ?? {})) {
     if (draft.map(['pipelines', name]) !== null) await checkPipeline(draft, name);
   }
@@ -70,6 +72,20 @@ function checkOpenDoor(draft: Draft): void {
     const open = token === undefined && draft.parts.inputs.some((kind) => kind.byHttp && kind.type === type);
     const message = `is missing, and http.host "${printable(host)}" can be reached from other machines`;
     if (open) draft.add(['inputs', name, 'token'], message, 'add token: { credential: NAME } or { file: /PATH }, or listen on 127.0.0.1');
+  }
+}
+
+/** What this device says never comes back to it: an input that listens to nothing else would be silent for ever. */
+function checkTopics(draft: Draft): void {
+  const device = draft.map(['device'])?.id;
+  if (typeof device !== 'string') return;
+  const own = ownFilters(device);
+  for (const name of Object.keys(draft.map(['inputs']) ?? {})) {
+    for (const [i, topic] of asList(draft.map(['inputs', name])?.topics).entries()) {
+      if (typeof topic !== 'string' || !own.some((filter) => filterCovers(filter, topic))) continue;
+      const what = `"${printable(topic)}" is what this device says itself, which it never hears: each result would make another`;
+      draft.add(['inputs', name, 'topics', i], what, 'let another device listen, or name what others publish');
+    }
   }
 }
 

@@ -4,6 +4,7 @@
 import { mkdirSync, mkdtempSync, readdirSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import mqtt from 'mqtt';
 import { test } from 'tap';
 import { standardDefaults } from '../../src/cli/command-context.js';
 import { type DoctorContext, doctorCommand } from '../../src/cli/doctor.js';
@@ -13,9 +14,14 @@ import { createHttpServer } from '../../src/http/http-server.js';
 import { createLog } from '../../src/ops/log.js';
 import { PromMetrics } from '../../src/ops/metrics.js';
 import { parts } from '../../src/parts.js';
+import { skipWithoutMosquitto, startMosquitto } from '../support/brokers.js';
 import { FakeSysfs } from '../support/fake-sysfs.js';
+import { until } from '../support/until.js';
 
-function configured(inputs: Record<string, object>): { config: string; runDir: string; folder: string } {
+function configured(
+  inputs: Record<string, object>,
+  connections: Record<string, object> = {},
+): { config: string; runDir: string; folder: string } {
   const folder = mkdtempSync(join(tmpdir(), 'doctor-'));
   const config = join(folder, 'shoal.yaml');
   const runDir = join(folder, 'run');
@@ -24,6 +30,7 @@ function configured(inputs: Record<string, object>): { config: string; runDir: s
     version: 1,
     paths: { run_dir: runDir, state_dir: join(folder, 'state') },
     sinks: { out: { type: 'file', path: join(folder, 'out.ndjson') } },
+    connections,
     inputs,
     pipelines: { p: { from: Object.keys(inputs), stages: [{ task: 'identify-file' }] } },
   };
@@ -90,6 +97,29 @@ test('each input says what it saw, or what to do', async (t) => {
   t.same(readdirSync(inbox).sort(), ['a.png', 'b.part'], 'nothing was touched');
   t.match(of('brought'), { state: 'ok', found: 'http, not tried: others bring its captures' });
   t.match(of('gone'), { state: 'fail', advice: /^the folder is gone/ });
+});
+
+test('an input on a connection hears through one of its own, which leaves nothing at the broker', {
+  skip: skipWithoutMosquitto,
+}, async (t) => {
+  const broker = await startMosquitto({ dir: mkdtempSync(join(tmpdir(), 'mosquitto-')) });
+  t.teardown(() => broker.stop());
+  const voice = await mqtt.connectAsync(broker.url);
+  t.teardown(() => voice.endAsync(true));
+  await voice.publishAsync('level/1', '4.5', { qos: 1, retain: true });
+  const { config } = configured(
+    { level: { type: 'mqtt', connection: 'lan', topics: ['level/+'], payload: 'number' } },
+    { lan: { type: 'mqtt', url: broker.url } },
+  );
+  const { of } = await doctor(config, '--wait', '10');
+  t.match(of('level'), { state: 'ok', found: /^mqtt, saw / });
+  const kept: string[] = [];
+  voice.on('message', (topic) => kept.push(topic));
+  await voice.subscribeAsync('#', { qos: 1 });
+  await until('what is kept came', () => kept.length > 0);
+  t.same(kept, ['level/1']);
+  await broker.stop();
+  t.match((await doctor(config, '--wait', '2')).of('level'), { state: 'warn', advice: /is away/ });
 });
 
 test('what a running daemon has is not touched, it is asked', async (t) => {
