@@ -7,12 +7,15 @@
 import { openBoardModels } from './board-models.js';
 import type { Settings } from './config/config-parts.js';
 import type { Surroundings } from './core/contracts.js';
+import { keepRules } from './core/keep.js';
 import { modelRef } from './core/model.js';
-import { allChoicesOf, type PipelineSpec } from './core/pipeline.js';
+import { allChoicesOf, type ModelChoice, type PipelineSpec } from './core/pipeline.js';
 import { EnginePool } from './engine/pool.js';
 import { type Parts, parts } from './parts.js';
 import { tellCalibrations } from './registry/calibrations.js';
+import { chooseVariant, type VariantPolicy } from './registry/choose-variant.js';
 import { type Pins, tellPins } from './registry/pins.js';
+import type { Registry } from './registry/registry.js';
 import { type Resolution, resolvePipelines } from './registry/resolve.js';
 import { RunningVariants } from './registry/running-variants.js';
 
@@ -24,6 +27,8 @@ export interface Crew {
   readonly models: readonly string[];
   readonly pins: Pins['models'];
   readonly variants: RunningVariants;
+  /** What finds the faces that inputs hide; null where nothing can, or need. */
+  readonly faces: ModelChoice | null;
   /** Not started. */
   readonly engines: EnginePool;
 }
@@ -41,12 +46,26 @@ export async function gatherCrew(settings: DaemonSettings, surroundings: Surroun
   tellPipelines(resolution, surroundings);
   const variants = new RunningVariants(policy, runs);
   variants.tellPolicy(log, health);
-  const choices = pipelines.flatMap(allChoicesOf);
+  const rules = Object.values(settings.inputs).map(keepRules);
+  const faces = rules.some(({ hideFaces }) => hideFaces) ? faceModel(registry, policy, surroundings) : null;
+  const choices = [...pipelines.flatMap(allChoicesOf), ...(faces === null ? [] : [faces])];
   const models = [...new Set(choices.map(({ model }) => model))].flatMap((ref) => registry.find(ref) ?? []);
   // A model that cannot be opened then shows before it meets a capture.
   const warm = [...new Map(choices.map((choice) => [`${choice.model}:${choice.variant}`, choice])).values()];
-  const engines = new EnginePool({ options: engine, pipelines, models, warm, surroundings });
-  return { pipelines, models: models.map(modelRef), pins: registry.pins.models, variants, engines };
+  const masks = Object.fromEntries(Object.entries(settings.inputs).map(([name, input]) => [name, keepRules(input).mask]));
+  const engines = new EnginePool({ options: engine, pipelines, models, warm, masks, surroundings });
+  return { pipelines, models: models.map(modelRef), pins: registry.pins.models, variants, faces, engines };
+}
+
+/** The board's own choice for detect-faces: without one, an input that hides faces keeps and shows nothing. */
+function faceModel(registry: Registry, policy: VariantPolicy, { log, health }: Surroundings): ModelChoice | null {
+  const model = registry.defaultFor('detect-faces');
+  const choice = model === null ? null : chooseVariant(model, policy);
+  if (model !== null && choice !== null) return { model: modelRef(model), variant: choice.variant.name };
+  const why = 'no model for detect-faces is installed: inputs with redact.faces keep and show nothing';
+  health.set('keep', 'degraded', why);
+  log.error({ part: 'keep' }, `${why}; "shoal models catalogue" shows those to be had`);
+  return null;
 }
 
 function tellPipelines({ pipelines, problems }: Resolution, { log, health }: Surroundings): void {

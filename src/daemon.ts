@@ -16,12 +16,14 @@ import { limits } from './core/limits.js';
 import type { PipelineSpec } from './core/pipeline.js';
 import { type WaitingRules, waitingRules } from './core/waiting.js';
 import { type Crew, type DaemonSettings, gatherCrew } from './crew.js';
+import { DriftWatch } from './flow/drift-watch.js';
 import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
 import { States, watchesOf } from './flow/states.js';
 import { compileWorthTelling, type OnTrouble } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
+import { Keeping } from './keeping.js';
 import { createTopics } from './mqtt/topics.js';
 import { BoardWatch } from './ops/board-watch.js';
 import { SystemClock } from './ops/clock.js';
@@ -55,10 +57,12 @@ export class Daemon {
   readonly #relays: Relay[] = [];
   readonly #inputs = new Map<string, Input>();
   readonly #waiting = new Map<string, WaitingRules>();
+  readonly #keeping: Keeping;
   readonly #board: BoardWatch;
   readonly #self: SelfReport;
   #crew: Crew | undefined;
   #states: States | undefined;
+  #drift: DriftWatch | undefined;
   #schedule: Schedule | undefined;
   #http: HttpServer | undefined;
   #boot = 0;
@@ -82,6 +86,7 @@ export class Daemon {
     this.lost = promise;
     const path = this.#settings.store.path ?? join(this.#settings.paths.state_dir, 'shoal.db');
     this.#store = new SqliteStore(path, this.#settings.store, this.#surroundings, reject);
+    this.#keeping = new Keeping(this.#settings, this.#store, this.#part('flow', 'keep'));
   }
 
   get #pipelines(): readonly PipelineSpec[] {
@@ -125,7 +130,12 @@ export class Daemon {
 
   /** The slow ones side by side: the store's thread and the engines start on other cores while this one loads and listens. */
   async #startBase(): Promise<void> {
-    const begun = [this.#store.start(Object.keys(this.#settings.sinks)), this.#startEngines(), this.#startHttp()] as const;
+    const begun = [
+      this.#store.start(Object.keys(this.#settings.sinks)),
+      this.#startEngines(),
+      this.#startHttp(),
+      this.#keeping.openShelf(),
+    ] as const;
     // When one fails, the others are waited for all the same, so that a stop finds everything there is to stop.
     await Promise.allSettled(begun);
     const [{ boot }] = await Promise.all(begun);
@@ -148,7 +158,9 @@ export class Daemon {
     await this.#each('input', this.#inputs, (input) => input.stop());
     this.#schedule?.stop();
     await this.#crew?.engines.stop(limits.drainMs / 2);
+    await this.#keeping.stop();
     await this.#schedule?.drained();
+    await this.#drift?.stop();
     // What was settled or given back meanwhile is closed while there is a ledger to close it in.
     await this.#each('input', this.#inputs, (input) => input.stop());
     await Promise.all(this.#relays.map((relay) => relay.stop()));
@@ -207,6 +219,13 @@ export class Daemon {
       variants: () => this.#crew?.variants.byModel ?? {},
       metrics: this.#metrics,
       store: this.#store,
+      kept: this.#keeping.shelf,
+      drift: {
+        list: () => this.#drift?.list() ?? [],
+        reset: async (pipeline) => (await this.#drift?.reset(pipeline)) ?? false,
+      },
+      inputs: Object.keys(this.#settings.inputs),
+      purge: (request) => this.#keeping.purge(request),
       status: () => this.#status(),
       intakes: { find: (input) => this.#intakes.find(input), names: intakesOf(this.#settings.inputs) },
     });
@@ -239,6 +258,7 @@ export class Daemon {
         models: () => this.#crew?.variants.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
         vitals: () => this.#self.vitals(),
         latest: states,
+        ...this.#keeping.feed,
       };
       const sink = build<Sink>(parts.sinks, name, settings, context);
       this.#sinks.set(name, sink);
@@ -262,7 +282,13 @@ export class Daemon {
     const store = this.#store;
     const waiting = (input: string) => this.#waiting.get(input) ?? waitingRules(true, {});
     const pressure = () => this.#board.pressure;
-    this.#schedule = new Schedule({ ...this.#part('flow', 'schedule'), engines, store, pipelines, reporter, waiting, pressure });
+    const keeping = this.#keeping.start(this.#crew, watchesOf(pipelines, device.id, this.#loaded.configHash));
+    const file = join(this.#settings.paths.state_dir, 'drift.json');
+    const drift = new DriftWatch({ ...this.#part('flow', 'drift'), pipelines, file, write: writeDurably });
+    this.#drift = drift;
+    await drift.start();
+    const parts = { engines, store, pipelines, reporter, waiting, pressure, drift, ...keeping };
+    this.#schedule = new Schedule({ ...this.#part('flow', 'schedule'), ...parts });
     this.#schedule.start();
   }
 

@@ -30,6 +30,9 @@ const commands: Record<string, () => Promise<Factory>> = {
   results: async () => (await import('./cli/results.js')).resultsCommand,
   explain: async () => (await import('./cli/explain.js')).explainCommand,
   audit: async () => (await import('./cli/audit/audit-command.js')).auditCommand,
+  drift: async () => (await import('./cli/drift.js')).driftCommand,
+  kept: async () => (await import('./cli/kept.js')).keptCommand,
+  purge: async () => (await import('./cli/purge.js')).purgeCommand,
   quarantine: async () => (await import('./cli/quarantine.js')).quarantineCommand,
 };
 

@@ -26,22 +26,64 @@ export async function askDaemonFor<Body>(context: Pick<CommandContext, 'stderr'>
   return status === 200 ? (body as Body) : refused(context, status, body);
 }
 
+/** The JSON answer of a POST, within `answerMs`. Throws as `askDaemon`. */
+export async function tellDaemon<Body>(
+  context: Pick<CommandContext, 'stderr'>,
+  socketPath: string,
+  path: string,
+  body: object,
+  answerMs: number,
+): Promise<Body> {
+  const told = { method: 'POST', body: JSON.stringify(body), answerMs };
+  const answer = await ask(socketPath, path, told);
+  return answer.status === 200 ? (answer.body as Body) : refused(context, answer.status, answer.body);
+}
+
+/** The bytes that a GET answers with, and their media type; null where there is no such thing. Throws as `askDaemon`. */
+export async function fetchFromDaemon(
+  context: Pick<CommandContext, 'stderr'>,
+  socketPath: string,
+  path: string,
+): Promise<{ readonly bytes: Uint8Array; readonly mediaType: string } | null> {
+  const { status, bytes, mediaType } = await reached(socketPath, send(socketPath, path));
+  if (status === 404) return null;
+  return status === 200 ? { bytes, mediaType } : refused(context, status, parse(socketPath, bytes.toString('utf8')));
+}
+
 function refused(context: Pick<CommandContext, 'stderr'>, status: number, body: unknown): never {
   const sentence = typeof body === 'object' && body !== null && 'error' in body ? String(body.error) : `it answered ${status}`;
   context.stderr.write(`shoal: the daemon could not answer: ${sentence}\n`);
   throw new Exit(exitCodes.failed);
 }
 
-async function ask(socketPath: string, path: string): Promise<{ status: number; body: unknown }> {
-  const { status, text } = await get(socketPath, path).catch((error: NodeJS.ErrnoException) => {
-    throw new ShoalError('DAEMON_UNREACHABLE', unreachable(socketPath, error), { cause: error });
-  });
-  return { status, body: parse(socketPath, text) };
+interface Told {
+  readonly method: string;
+  readonly body: string;
+  readonly answerMs: number;
 }
 
-function get(socketPath: string, path: string): Promise<{ status: number; text: string }> {
+interface Answer {
+  readonly status: number;
+  readonly bytes: Buffer;
+  readonly mediaType: string;
+}
+
+async function ask(socketPath: string, path: string, told?: Told): Promise<{ status: number; body: unknown }> {
+  const { status, bytes } = await reached(socketPath, send(socketPath, path, told));
+  return { status, body: parse(socketPath, bytes.toString('utf8')) };
+}
+
+function reached(socketPath: string, answer: Promise<Answer>): Promise<Answer> {
+  return answer.catch((error: NodeJS.ErrnoException) => {
+    throw new ShoalError('DAEMON_UNREACHABLE', unreachable(socketPath, error), { cause: error });
+  });
+}
+
+function send(socketPath: string, path: string, told?: Told): Promise<Answer> {
+  const { method = 'GET', answerMs = limits.daemonAnswerMs } = told ?? {};
+  const headers = { host: 'localhost', ...(told === undefined ? {} : { 'content-type': 'application/json' }) };
   return new Promise((resolve, reject) => {
-    const asked = request({ socketPath, path, agent: false, headers: { host: 'localhost' } }, (response) => {
+    const asked = request({ socketPath, path, method, agent: false, headers }, (response) => {
       const pieces: Buffer[] = [];
       let bytes = 0;
       response.on('data', (piece: Buffer) => {
@@ -51,12 +93,13 @@ function get(socketPath: string, path: string): Promise<{ status: number; text: 
           response.destroy(new Error(`its answer is longer than ${limits.daemonAnswerBytesMax} bytes`));
       });
       response.on('error', reject);
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, text: Buffer.concat(pieces).toString('utf8') }));
+      const mediaType = response.headers['content-type'] ?? '';
+      response.on('end', () => resolve({ status: response.statusCode ?? 0, bytes: Buffer.concat(pieces), mediaType }));
     });
-    const late = setTimeout(() => asked.destroy(new Error(`no answer within ${limits.daemonAnswerMs / 1000} s`)), limits.daemonAnswerMs);
+    const late = setTimeout(() => asked.destroy(new Error(`no answer within ${answerMs / 1000} s`)), answerMs);
     asked.on('close', () => clearTimeout(late));
     asked.on('error', reject);
-    asked.end();
+    asked.end(told?.body);
   });
 }
 

@@ -5,6 +5,7 @@
  */
 import type { z } from 'zod';
 import type { Kind } from '../core/contracts.js';
+import type { KeepConfig } from '../core/keep.js';
 import type { PipelineConfig } from '../core/pipeline.js';
 import type { Task } from '../core/task.js';
 import type { WhenFull } from '../core/waiting.js';
@@ -44,7 +45,7 @@ export interface PartSettings extends InputSettings {
 }
 
 /** What an input may have, whatever its kind. */
-export interface InputSettings {
+export interface InputSettings extends KeepConfig {
   /** `auto`: its captures are offered to every pipeline, and the `from` of each has it. */
   readonly route?: 'named' | 'auto' | undefined;
   readonly zones?: Zones | undefined;

@@ -8,6 +8,7 @@ import { isLoopback } from '../core/loopback.js';
 import type { PipelineConfig } from '../core/pipeline.js';
 import { filterCovers, ownFilters } from '../core/topic-filter.js';
 import { checkCondition, sameCondition } from './check-condition.js';
+import { checkKeep } from './check-keep.js';
 import { checkName } from './check-name.js';
 import { checkStages } from './check-stages.js';
 import type { PartSettings } from './config-parts.js';
@@ -37,6 +38,7 @@ export async function crossCheck(draft: Draft, checked: Checked): Promise<void> 
   for (const name of Object.keys(draft.map(['pipelines']) ?? {})) {
     if (draft.map(['pipelines', name]) !== null) await checkPipeline(draft, name);
   }
+  checkKeep(draft);
   warnOfUnused(draft, checked);
 }
 

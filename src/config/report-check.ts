@@ -26,6 +26,7 @@ const modesOf: Readonly<Record<string, readonly string[]>> = {
   cooldown_ms: ['events'],
   update_every_ms: ['events', 'on_change'],
   track: ['events'],
+  snapshot: ['events'],
 };
 
 export async function checkReport(draft: Draft, path: readonly PathSegment[], pipeline: Pipeline): Promise<void> {

@@ -12,7 +12,8 @@ import { limits } from '../core/limits.js';
 import { cropDefaults, reportModes } from '../core/pipeline.js';
 import { trackDefaults } from '../core/track.js';
 import { whenFullModes } from '../core/waiting.js';
-import { areaOf } from '../core/zone.js';
+import { keepSchemas } from './keep-schemas.js';
+import { polygonSchema } from './polygon-schema.js';
 
 const name = () => z.string().regex(idPattern);
 const absolutePath = () => z.string().regex(/^\//).max(4096);
@@ -116,20 +117,16 @@ export const reportSchema = z.strictObject({
     .optional()
     .describe('results are silent outside these hours; while the clock is not synchronized it is taken to be within them'),
   trace: z.enum(['none', 'summary', 'full']).default('summary').describe('how much of the trace travels with a published result'),
+  snapshot: z
+    .boolean()
+    .optional()
+    .describe(
+      `events: publish a picture of an event, retained, on a topic of its own: its first capture, then its best; at most ${limits.pictureBytesMax / 1000} KB, redacted as its input says; no if not given`,
+    ),
 });
 
-const share = () => z.number().min(0).max(1);
-
 const zonesSchema = z
-  .record(
-    name(),
-    z
-      .array(z.tuple([share(), share()]))
-      .min(3)
-      .max(limits.zonePointsMax)
-      .refine((zone) => zone.length < 3 || areaOf(zone) > 1e-6, 'its points enclose nothing')
-      .describe('corners [x, y], in order'),
-  )
+  .record(name(), polygonSchema())
   .refine((zones) => Object.keys(zones).length <= limits.zonesMax, `more than ${limits.zonesMax} zones`)
   .describe(
     "named polygons of 3 .. 32 corners, 0 .. 1 of the picture, x to the right, y down: in_zone(p.box, 'door') in conditions is true for what stands in one, by the bottom centre of its box",
@@ -142,6 +139,7 @@ export const inputSchema = z.strictObject({
     .default('named')
     .describe('named: pipelines that name it in from look at its captures; auto: every pipeline that can read them, told by their content'),
   zones: zonesSchema.optional(),
+  ...keepSchemas,
   when_full: z
     .enum(whenFullModes)
     .optional()

@@ -7,6 +7,7 @@ import type { z } from 'zod';
 import type { Capture } from './capture.js';
 import type { Intake } from './intake.js';
 import type { EngineAnswer, EngineJob } from './job.js';
+import type { KeptItem, KeptRow, PurgeRequest, StorePurge } from './keep.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Outcome } from './result.js';
 import type { QuarantineRecord, ResultRecord, Settled } from './settled.js';
@@ -142,6 +143,8 @@ export interface Topics {
   event(pipeline: string, input: string): string;
   /** Retained: the latest truth. */
   state(pipeline: string, input: string): string;
+  /** Retained: the latest picture of an event, a JPEG. */
+  snapshot(pipeline: string, input: string): string;
   inputStatus(input: string): string;
 }
 
@@ -236,6 +239,8 @@ export interface SinkContext extends Surroundings {
   vitals(): Readonly<Record<string, unknown>>;
   /** For the retained `state` messages. */
   readonly latest: StateFeed;
+  /** For the retained pictures of events; absent where no pipeline has any. */
+  readonly snapshots?: StateFeed;
 }
 
 export type SinkKind<Options = unknown> = Kind<Options, SinkContext, Sink>;
@@ -290,10 +295,29 @@ export interface Store extends Ledger, WatchKeeper {
   }): Promise<readonly StoredResult[]>;
   explain(resultId: string): Promise<Explanation | null>;
   quarantined(): Promise<readonly (QuarantineRecord & { readonly at: string })[]>;
+  /**
+   * Takes away what is stored of an input and older, so that no trace of it is left in the file. What is still owed is left, unless
+   * that is asked for too. With `dryRun` only counts.
+   */
+  purge(request: PurgeRequest): Promise<StorePurge>;
   /** Owed and dead deliveries by sink. */
   backlog(): Promise<Readonly<Record<string, { owed: number; dead: number }>>>;
   /** Calls back after each commit that created deliveries; the answer unsubscribes. */
   watch(onCommit: () => void): () => void;
+}
+
+// ---------------------------------------------------------------- kept copies
+
+/** Copies of captures as files: the only place where anything of a picture is written. */
+export interface KeptShelf {
+  /** Resolves when the copy is on disk; what is too old or too much goes. Rejects with STORE_FULL or STORE_UNAVAILABLE. */
+  put(item: KeptItem): Promise<void>;
+  /** Newest first. */
+  list(query: { readonly input?: string; readonly limit: number }): Promise<readonly KeptRow[]>;
+  /** Null where there is none. The caller owns the bytes. */
+  read(id: string): Promise<{ readonly mediaType: string; readonly bytes: Uint8Array } | null>;
+  /** Removes, or with `dryRun` only counts. */
+  purge(request: Pick<PurgeRequest, 'input' | 'beforeMs' | 'dryRun'>): Promise<{ readonly files: number; readonly bytes: number }>;
 }
 
 // ---------------------------------------------------------------- engines

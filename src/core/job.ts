@@ -4,6 +4,7 @@
  * Both cross the process boundary by structured clone. No tensor does.
  */
 import type { CaptureContent, CaptureHeader } from './capture.js';
+import type { Copy, CopyWish } from './keep.js';
 import type { Decision, Observation, StageTrace, StreamContinuity } from './result.js';
 
 /** What a stateful stage is given to go on with, and why that. */
@@ -28,6 +29,8 @@ export interface EngineJob {
   readonly solo: boolean;
   /** From the job's start in the engine to SIGKILL. */
   readonly hangMs: number;
+  /** A copy of it is wanted. */
+  readonly copy?: CopyWish;
 }
 
 /** What an engine can say of one pipeline on one capture; what is worth telling is decided in the core. */
@@ -55,4 +58,9 @@ export interface EngineAnswer {
   readonly waitedMs: number;
   /** From the start of the job in the engine to its answer. */
   readonly totalMs: number;
+  /** How bright, loud or strong what was decoded is (engine/level.ts); absent where nothing was. */
+  readonly level?: number;
+  /** Where one was wanted and could be made; else why not. */
+  readonly copy?: Copy;
+  readonly notCopied?: { readonly code: string; readonly message: string };
 }

@@ -4,6 +4,7 @@
  */
 import { compileLimits } from './compile-limits.js';
 import { httpLimits } from './http-limits.js';
+import { keepLimits } from './keep-limits.js';
 import { learnLimits } from './learn-limits.js';
 import { liveLimits } from './live-limits.js';
 import { messageLimits } from './message-limits.js';
@@ -13,6 +14,7 @@ import { wiredLimits } from './wired-limits.js';
 export const limits = {
   ...compileLimits,
   ...httpLimits,
+  ...keepLimits,
   ...liveLimits,
   ...messageLimits,
   ...modelLimits,

@@ -135,6 +135,8 @@ export interface PipelineSpec {
     /** Outside these hours results are silent. */
     readonly active?: ActiveHours;
     readonly trace: TraceDetail;
+    /** With `events`: a picture of an event is published. */
+    readonly snapshot?: true;
   };
   /** Names of the sinks that get its results. */
   readonly sinks: readonly string[];
@@ -206,6 +208,7 @@ export interface ReportConfig {
   readonly track?: TrackConfig | undefined;
   readonly active?: ActiveHours | undefined;
   readonly trace: TraceDetail;
+  readonly snapshot?: boolean | undefined;
 }
 
 export interface TrackConfig {

@@ -7,6 +7,7 @@
 import type { CaptureHeader } from '../core/capture.js';
 import { ShoalError } from '../core/errors.js';
 import { type Form, formOf, type Reads } from '../core/form.js';
+import type { Polygon } from '../core/keep.js';
 import type { StageTrace } from '../core/result.js';
 import type { OpenContent } from './content.js';
 import { nothingOpened, openForm } from './open-form.js';
@@ -19,14 +20,17 @@ const notOf: Readonly<Record<Form, string>> = { image: 'no image', audio: 'no so
 export class Decoding {
   readonly #header: Header;
   readonly #content: OpenContent;
+  readonly #mask: readonly Polygon[];
   /** Begun before anybody asked. */
   #ahead: Promise<Decoded> | undefined;
   #decoded: Promise<Decoded> | undefined;
   #ms = 0;
 
-  constructor(header: Header, content: OpenContent) {
+  /** `mask` is hidden in an image before anything sees it. */
+  constructor(header: Header, content: OpenContent, mask: readonly Polygon[] = []) {
     this.#header = header;
     this.#content = content;
+    this.#mask = mask;
   }
 
   /** What decoding took, or how long who asked for it had to wait where it had begun before; 0 while nobody needed it. */
@@ -37,6 +41,11 @@ export class Decoding {
   /** Whether somebody asked for what had begun before. */
   get wasAhead(): boolean {
     return this.#ahead !== undefined && this.#decoded !== undefined;
+  }
+
+  /** Where somebody asked for it, and it could be decoded. */
+  async asked(): Promise<Decoded | null> {
+    return (await this.#decoded?.catch(() => null)) ?? null;
   }
 
   get raw(): Decoded {
@@ -87,6 +96,6 @@ export class Decoding {
     const form = formOf(mediaType);
     if (form === null)
       throw new ShoalError('CAPTURE_UNSUPPORTED', `the capture is ${mediaType}; images, audio, series and texts can be looked at`);
-    return { ...(await openForm(form, bytes, mediaType)), file: this.#content };
+    return { ...(await openForm(form, bytes, mediaType, this.#mask)), file: this.#content };
   }
 }

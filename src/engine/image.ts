@@ -10,8 +10,10 @@
 
 import sharp from 'sharp';
 import { reasonOf, ShoalError } from '../core/errors.js';
+import type { Polygon } from '../core/keep.js';
 import { limits } from '../core/limits.js';
 import type { Area, ImagePort, Pixels } from '../core/task.js';
+import { blacken } from './redact.js';
 
 sharp.cache(false);
 sharp.concurrency(1);
@@ -20,8 +22,11 @@ sharp.unblock({
   operation: ['VipsForeignLoadJpeg', 'VipsForeignLoadPng', 'VipsForeignLoadWebp', 'VipsForeignLoadTiff'],
 });
 
-/** Opens and fully decodes an image given as encoded bytes (not kept). Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE. */
-export async function openImage(encoded: Uint8Array): Promise<ImagePort> {
+/**
+ * Opens and fully decodes an image given as encoded bytes (not kept); what the mask covers is black before anything sees it.
+ * Throws CAPTURE_DECODE or CAPTURE_TOO_LARGE.
+ */
+export async function openImage(encoded: Uint8Array, mask: readonly Polygon[] = []): Promise<ImagePort> {
   const options = { failOn: 'error', limitInputPixels: limits.imagePixelsMax, sequentialRead: true } as const;
   try {
     const { data, info } = await sharp(encoded, options)
@@ -32,7 +37,9 @@ export async function openImage(encoded: Uint8Array): Promise<ImagePort> {
       .timeout({ seconds: limits.imageDecodeMs / 1000 })
       .raw({ depth: 'uchar' })
       .toBuffer({ resolveWithObject: true });
-    return new DecodedImage(checked(data, info.width, info.height, info.channels));
+    const pixels = checked(data, info.width, info.height, info.channels);
+    blacken(pixels, mask);
+    return new DecodedImage(pixels);
   } catch (cause) {
     if (cause instanceof ShoalError) throw cause;
     const reason = reasonOf(cause);
@@ -41,6 +48,24 @@ export async function openImage(encoded: Uint8Array): Promise<ImagePort> {
     }
     throw new ShoalError('CAPTURE_DECODE', `the image cannot be decoded: ${reason}`, { cause });
   }
+}
+
+/** Pixels as an image; they must not change while it is used. */
+export function imageOf(pixels: Pixels): ImagePort {
+  return new DecodedImage(pixels);
+}
+
+/** A JPEG without metadata of at most `bytesMax`: coarser first, then smaller. Throws CAPTURE_TOO_LARGE where nothing of it fits. */
+export async function encodeJpeg({ width, height, channels, data }: Pixels, bytesMax: number): Promise<Uint8Array> {
+  for (let scale = 1; Math.max(width, height) * scale >= 32; scale *= 0.75) {
+    for (const quality of [85, 75, 65, 50]) {
+      const picture = sharp(data, { raw: { width, height, channels } });
+      const sized = scale === 1 ? picture : picture.resize(Math.max(1, Math.round(width * scale)));
+      const encoded = await sized.jpeg({ quality }).toBuffer();
+      if (encoded.length <= bytesMax) return new Uint8Array(encoded);
+    }
+  }
+  throw new ShoalError('CAPTURE_TOO_LARGE', `no picture of it has less than ${bytesMax} bytes`);
 }
 
 function checked(data: Buffer, width: number, height: number, channels: number): Pixels {

@@ -5,6 +5,7 @@
  * only sees sensors never holds the picture library.
  */
 import type { Form, Reads } from '../core/form.js';
+import type { Polygon } from '../core/keep.js';
 import { limits } from '../core/limits.js';
 import { sniff } from '../core/sniff.js';
 import type { AudioPort } from '../core/task.js';
@@ -17,11 +18,11 @@ type Opened = Pick<Decoded, Form>;
 
 export const nothingOpened: Opened = { image: null, audio: null, series: null, text: null };
 
-/** Throws CAPTURE_DECODE, CAPTURE_TOO_LARGE, or CAPTURE_UNSUPPORTED where a program that it needs is not installed. */
-export async function openForm(form: Form, bytes: Uint8Array, mediaType: string): Promise<Opened> {
+/** `mask` is hidden in an image. Throws CAPTURE_DECODE, CAPTURE_TOO_LARGE, or CAPTURE_UNSUPPORTED where a program that it needs is not installed. */
+export async function openForm(form: Form, bytes: Uint8Array, mediaType: string, mask: readonly Polygon[] = []): Promise<Opened> {
   switch (form) {
     case 'image':
-      return { ...nothingOpened, image: await (await import('./image.js')).openImage(bytes) };
+      return { ...nothingOpened, image: await (await import('./image.js')).openImage(bytes, mask) };
     case 'audio':
       return { ...nothingOpened, audio: await openSound(bytes, mediaType) };
     case 'series':

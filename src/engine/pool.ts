@@ -15,7 +15,7 @@ import { engineCount, readCapacity } from './capacity.js';
 import { engineEntry } from './entry.js';
 import type { EngineOptions } from './options.js';
 import { PoolMetrics } from './pool-metrics.js';
-import type { WarmModel } from './protocol.js';
+import type { EngineConfig, WarmModel } from './protocol.js';
 import { EngineSlot } from './slot.js';
 
 export interface PoolSetup {
@@ -25,6 +25,8 @@ export interface PoolSetup {
   readonly models: readonly Model[];
   /** Opened before an engine is ready; one that cannot be opened shows in health. */
   readonly warm?: readonly WarmModel[];
+  /** By input, what is hidden in its pictures. */
+  readonly masks?: EngineConfig['masks'];
   readonly surroundings: Surroundings;
   /** Absolute path of the engine's module. */
   readonly entry?: string;
@@ -56,7 +58,7 @@ export class EnginePool implements Engines {
   /** Forks the engines; resolves without waiting for them to be ready, which health shows. */
   async start(): Promise<void> {
     if (this.#stopping !== null || this.#slots.length > 0) return;
-    const { options, pipelines, models, warm, surroundings, entry } = this.#setup;
+    const { options, pipelines, models, warm, masks = {}, surroundings, entry } = this.#setup;
     const metrics = new PoolMetrics(surroundings.metrics);
     this.#metrics = metrics;
     const config = {
@@ -66,6 +68,7 @@ export class EnginePool implements Engines {
       threads: options.threads,
       arena: options.arena,
       maxMemoryBytes: options.max_memory_bytes,
+      masks,
     };
     const count = engineCount(options, readCapacity());
     this.#slots = Array.from({ length: count }, (_, number) => {

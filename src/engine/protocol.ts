@@ -8,6 +8,7 @@
 import { z } from 'zod';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { EngineAnswer, EngineJob } from '../core/job.js';
+import type { Polygon } from '../core/keep.js';
 import { limits } from '../core/limits.js';
 import type { Model } from '../core/model.js';
 import type { PipelineSpec } from '../core/pipeline.js';
@@ -27,6 +28,8 @@ export interface EngineConfig {
   readonly threads: number;
   readonly arena: boolean;
   readonly maxMemoryBytes: number;
+  /** By input, what is blackened in its pictures when they are decoded. */
+  readonly masks?: Readonly<Record<string, readonly Polygon[]>>;
 }
 
 export type ToEngine =
@@ -140,6 +143,15 @@ const answer = z.strictObject({
   decodedAhead: z.literal(true).exactOptional(),
   waitedMs: amount,
   totalMs: amount,
+  level: amount.exactOptional(),
+  copy: z
+    .strictObject({
+      bytes: z.instanceof(Uint8Array).refine((bytes) => bytes.length <= limits.copyBytesMax, { message: 'a copy is too large' }),
+      mediaType: name,
+      faces: count,
+    })
+    .exactOptional(),
+  notCopied: flatError.exactOptional(),
 });
 
 const opened = z.strictObject({ model: name, variant: name, ok: z.boolean(), reason: words.exactOptional(), loadMs: amount });

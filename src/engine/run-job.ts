@@ -9,13 +9,17 @@ import type { EngineAnswer, EngineJob, PipelineAnswer } from '../core/job.js';
 import { limits } from '../core/limits.js';
 import { atLevel, type PipelineSpec } from '../core/pipeline.js';
 import { type OpenContent, openContent } from './content.js';
+import { copyCapture } from './copy.js';
 import { Decoding } from './decoding.js';
-import { weigh } from './protocol.js';
+import { levelOf } from './level.js';
+import { type EngineConfig, weigh } from './protocol.js';
 import { flatError, type PipelineTools, runPipeline, type Shared } from './run-pipeline.js';
 import { hundredths } from './stage.js';
 
 export interface JobTools extends PipelineTools {
   readonly pipelines: ReadonlyMap<string, PipelineSpec>;
+  /** By input, what is hidden in its pictures. */
+  readonly masks?: EngineConfig['masks'];
 }
 
 /** A capture that is open, and decoded when a stage needs it. */
@@ -26,7 +30,7 @@ export interface PreparedJob {
 
 /** Opens a capture and begins to decode it where some pipeline surely needs that. Rejects with what opening fails with; who asks for it has it closed. */
 export async function prepareJob(job: EngineJob, tools: JobTools): Promise<PreparedJob> {
-  const prepared = await openJob(job);
+  const prepared = await openJob(job, tools);
   if (job.pipelines.some((name) => tools.pipelines.get(name)?.reads.includes('file') === false)) prepared.decoding.begin();
   return prepared;
 }
@@ -42,8 +46,9 @@ export async function runJob(
   let content: OpenContent | null = null;
   let decodeMs = 0;
   let wasAhead = false;
+  let more: Pick<EngineAnswer, 'copy' | 'notCopied' | 'level'> = {};
   try {
-    const prepared = await (ahead ?? openJob(job));
+    const prepared = await (ahead ?? openJob(job, tools));
     content = prepared.content;
     const { decoding } = prepared;
     const shared: Shared = new Map();
@@ -63,21 +68,24 @@ export async function runJob(
           ),
         );
     }
+    const level = await levelOf(await decoding.asked());
+    more = { ...(level === null ? {} : { level }), ...(await copyCapture(job, decoding, tools)) };
     decodeMs = decoding.ms;
     wasAhead = decoding.wasAhead;
   } catch (error) {
+    if (job.copy !== undefined) more = { notCopied: flatError(error) };
     for (const pipeline of job.pipelines.slice(pipelines.length)) pipelines.push(failed(pipeline, error));
   } finally {
     await content?.close();
   }
   const decoded = { decodeMs, ...(wasAhead ? { decodedAhead: true as const } : {}) };
-  const answer = { pipelines, ...decoded, waitedMs: hundredths(waitedMs), totalMs: hundredths(performance.now() - began) };
+  const answer = { pipelines, ...more, ...decoded, waitedMs: hundredths(waitedMs), totalMs: hundredths(performance.now() - began) };
   return weigh(answer) < limits.answerBytesMax / 2 ? answer : withoutObservations(answer);
 }
 
-async function openJob({ content: where, header }: EngineJob): Promise<PreparedJob> {
+async function openJob({ content: where, header }: EngineJob, { masks }: Pick<JobTools, 'masks'>): Promise<PreparedJob> {
   const content = await openContent(where, header);
-  return { content, decoding: new Decoding(header, content) };
+  return { content, decoding: new Decoding(header, content, masks?.[header.input]) };
 }
 
 function failed(pipeline: string, error: unknown): PipelineAnswer {

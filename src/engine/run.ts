@@ -74,7 +74,13 @@ class EngineLoop {
     // What cannot be compiled fails its pipeline when it is asked.
     await Promise.allSettled(config.pipelines.map(planOf));
     const pipelines = new Map(config.pipelines.map((pipeline) => [pipeline.name, pipeline]));
-    this.#tools = { tasks: this.#tasks, sessions, pipelines, costs: new Costs() };
+    this.#tools = {
+      tasks: this.#tasks,
+      sessions,
+      pipelines,
+      costs: new Costs(),
+      ...(config.masks === undefined ? {} : { masks: config.masks }),
+    };
     await send({ type: 'ready', models, runtimeMs });
     this.#busy = false;
     if (this.#stopping) process.exit(0);

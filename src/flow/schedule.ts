@@ -17,7 +17,9 @@ import type { Settled } from '../core/settled.js';
 import type { WaitingRules } from '../core/waiting.js';
 import { Arrivals, keptOf, type Waiting } from './arrivals.js';
 import { Batch, BatchCosts } from './batch.js';
+import type { DriftWatch } from './drift-watch.js';
 import { type JobPlan, JobPlanner } from './job-planner.js';
+import type { Keeper } from './keeper.js';
 import { Paces } from './paces.js';
 import { type Reported, type Reporter, together } from './report.js';
 import { route } from './router.js';
@@ -29,6 +31,10 @@ export interface ScheduleParts extends Surroundings {
   readonly engines: Engines;
   readonly store: Store;
   readonly reporter: Reporter;
+  /** Keeps the distributions of what comes and of what is said of it. */
+  readonly drift?: Pick<DriftWatch, 'saw'>;
+  /** Makes copies of captures; absent where none are wanted. */
+  readonly keeper?: Pick<Keeper, 'before' | 'after' | 'letGo'>;
   /** By input. */
   readonly waiting: (input: string) => WaitingRules;
   readonly pressure: () => Pressure;
@@ -67,7 +73,7 @@ export class Schedule {
     this.#paces = new Paces(parts.pipelines);
     this.#states = new StreamStates(parts.pipelines);
     this.#arrivals = new Arrivals(parts.clock, parts.reporter, this.#paces);
-    this.#settler = new Settler(parts.store, parts);
+    this.#settler = new Settler(parts.store, parts, parts.keeper);
   }
 
   start(): void {
@@ -244,7 +250,9 @@ export class Schedule {
         this.#planner.answered(plan.asked, answer);
         const live = waiting.capture.claim === undefined ? { liveMs: this.#parts.clock.monoMs() } : {};
         const attempt = { queueMs: queueMs + answer.waitedMs, attempt: waiting.attempt, ...live };
-        look.reports.push(reporter.answered(waiting.capture.header, plan.asked, answer, attempt));
+        const reported = reporter.answered(waiting.capture.header, plan.asked, answer, attempt);
+        this.#parts.drift?.saw(waiting.capture.header, plan.asked, answer, reported);
+        look.reports.push(reported);
       }
     } catch (error) {
       for (const look of looks) await this.#unanswered(look, error);

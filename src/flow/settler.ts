@@ -12,15 +12,18 @@ import type { Store, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import type { Receipt, SettledOutcome } from '../core/receipt.js';
 import type { Settled } from '../core/settled.js';
+import type { Keeper } from './keeper.js';
 import type { Reported } from './report.js';
 
 export class Settler {
   readonly #store: Store;
   readonly #surroundings: Surroundings;
+  readonly #keeper: Pick<Keeper, 'before' | 'after' | 'letGo'> | undefined;
   readonly #stop = new AbortController();
 
-  constructor(store: Store, surroundings: Surroundings) {
+  constructor(store: Store, surroundings: Surroundings, keeper?: Pick<Keeper, 'before' | 'after' | 'letGo'>) {
     this.#store = store;
+    this.#keeper = keeper;
     // Many wait for it at once where the store is away.
     setMaxListeners(0, this.#stop.signal);
     this.#surroundings = surroundings;
@@ -33,7 +36,6 @@ export class Settler {
 
   /** Throws what is no matter of time. */
   async settle(capture: Capture, receipt: Receipt, reported: Reported, quarantine?: Settled['quarantine']): Promise<void> {
-    const { log, health } = this.#surroundings;
     const { id, input } = capture.header;
     const settled: Settled = {
       captureId: id,
@@ -42,6 +44,17 @@ export class Settler {
       results: reported.results,
       ...(quarantine === undefined ? {} : { quarantine }),
     };
+    this.#keeper?.before(capture, settled.results);
+    try {
+      await this.#commit(capture, receipt, settled, reported);
+    } finally {
+      this.#keeper?.letGo(capture);
+    }
+  }
+
+  async #commit(capture: Capture, receipt: Receipt, settled: Settled, reported: Reported): Promise<void> {
+    const { log, health } = this.#surroundings;
+    const { input, quarantine } = settled;
     // Of a live capture that was dropped there is nothing to keep.
     const nothing = settled.results.length === 0 && !settled.replayable && quarantine === undefined;
     const backoff = new Backoff({ firstMs: 100, maxMs: 5_000 });
@@ -61,6 +74,8 @@ export class Settler {
       const outcomes = reported.outcomes.map((given) => decided.find(({ pipeline }) => pipeline === given.pipeline) ?? given);
       this.#count(input, outcomes);
       health.progress('schedule');
+      // A file goes with its receipt.
+      await this.#keeper?.after(capture, settled.results);
       receipt.settle({ kind: 'stored', outcomes });
       return;
     }

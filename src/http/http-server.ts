@@ -15,8 +15,10 @@ import type { Health, Log } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
 import { close, createDoor, listen } from './doors.js';
+import { addDriftRoutes } from './drift-routes.js';
 import type { HttpOptions } from './http-options.js';
 import { addIntakeRoute, type IntakePort } from './intake-route.js';
+import { addKeptRoutes } from './kept-routes.js';
 import { addDataRoutes, addErrorAnswers, addHealthRoutes, guard, type HttpPorts } from './routes.js';
 import { inodeOf, listenOnPath, releasePath } from './unix-socket.js';
 
@@ -75,6 +77,8 @@ class LocalServer implements HttpServer {
     addHealthRoutes(app, this.#deps);
     addDataRoutes(app, this.#deps);
     addIntakeRoute(app, this.#deps.intakes);
+    addKeptRoutes(app, this.#deps);
+    addDriftRoutes(app, this.#deps);
     await app.ready();
     await this.#openUnix(app);
     if (this.#options.enabled) await this.#openTcp(app);

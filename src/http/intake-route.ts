@@ -10,10 +10,10 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import type { Brought, Intake, IntakeAnswer, IntakeRefusal } from '../core/intake.js';
 import { limits } from '../core/limits.js';
 import { isLoopback } from '../core/loopback.js';
+import { sendError, sendJson } from './answers.js';
 import { doorFor, giveTime } from './doors.js';
 import { fileNameOf } from './file-name.js';
 import { intakePath } from './intake-path.js';
-import { sendError, sendJson } from './routes.js';
 
 export interface IntakePort {
   /** Inputs that take captures from callers, in the order of the configuration. */

@@ -11,10 +11,13 @@ import { reasonOf, ShoalError } from '../core/errors.js';
 import { idPattern } from '../core/id.js';
 import { limits } from '../core/limits.js';
 import { outcomes } from '../core/result.js';
+import { defined, problem, sendError, sendJson } from './answers.js';
 import { doorFor } from './doors.js';
+import type { DriftPorts } from './drift-routes.js';
 import { intakePath } from './intake-path.js';
+import type { KeptPorts } from './kept-routes.js';
 
-export interface HttpPorts {
+export interface HttpPorts extends KeptPorts, DriftPorts {
   readonly health: { report(): { readonly live: boolean; readonly ready: boolean; readonly reasons: readonly string[] } };
   /** Which configuration runs, so that whoever installed one can tell whether it is this. */
   readonly config: { readonly config_hash: string; readonly config_files: string };
@@ -115,22 +118,4 @@ function statusOf(error: unknown): number {
 /** Without the port; `[::1]` keeps its brackets. */
 function hostName(header: string | undefined): string {
   return (header ?? '').toLowerCase().replace(/:\d+$/, '');
-}
-
-function problem(error: z.ZodError): string {
-  return error.issues.map((issue) => `${issue.path.join('.') || 'query'}: ${issue.message}`).join('; ');
-}
-
-function defined<T extends object>(values: T): { [K in keyof T]: Exclude<T[K], undefined> } {
-  return Object.fromEntries(Object.entries(values).filter(([, value]) => value !== undefined)) as {
-    [K in keyof T]: Exclude<T[K], undefined>;
-  };
-}
-
-export function sendJson(reply: FastifyReply, status: number, body: object): FastifyReply {
-  return reply.code(status).header('cache-control', 'no-store').type('application/json; charset=utf-8').send(JSON.stringify(body));
-}
-
-export function sendError(reply: FastifyReply, status: number, sentence: string): FastifyReply {
-  return sendJson(reply, status, { error: sentence });
 }

@@ -23,6 +23,7 @@ export function createTopics(prefix: string, device: string): Topics {
     backlog: (pipeline, input) => `${base}/backlog/${level('pipeline', pipeline)}/${level('input', input)}`,
     event: (pipeline, input) => `${base}/event/${level('pipeline', pipeline)}/${level('input', input)}`,
     state: (pipeline, input) => `${base}/state/${level('pipeline', pipeline)}/${level('input', input)}`,
+    snapshot: (pipeline, input) => `${base}/snapshot/${level('pipeline', pipeline)}/${level('input', input)}`,
     inputStatus: (input) => `${base}/input/${level('input', input)}/status`,
   };
 }

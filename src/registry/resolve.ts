@@ -115,7 +115,7 @@ function withStandIns(pipelines: readonly PipelineSpec[]): PipelineSpec[] {
  * models of the stages may: the most patient counts.
  */
 function resolveReport(config: PipelineConfig['report'], advice: readonly EventAdvice[]): PipelineSpec['report'] {
-  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms, track } = config;
+  const { trace, when, mode, active, on_after_ms, off_after_ms, cooldown_ms, update_every_ms, track, snapshot } = config;
   const advised = (key: keyof EventAdvice, otherwise: number): number => {
     const all = advice.flatMap((each) => each[key] ?? []);
     return all.length === 0 ? otherwise : Math.max(...all);
@@ -131,6 +131,7 @@ function resolveReport(config: PipelineConfig['report'], advice: readonly EventA
     ...(when === undefined ? {} : { when }),
     ...(mode === 'events' ? { events } : {}),
     ...(mode === 'events' && track !== undefined ? { track: resolveTrack(track) } : {}),
+    ...(mode === 'events' && snapshot === true ? { snapshot } : {}),
     ...(mode === 'on_change' ? { onChange: { updateEveryMs: update_every_ms ?? 0 } } : {}),
     ...(active === undefined ? {} : { active }),
   };

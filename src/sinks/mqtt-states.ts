@@ -1,31 +1,35 @@
 /**
- * The retained states on a broker: said when the connection comes, on change, and again when the feed says so.
+ * What a broker retains of a feed, states or snapshots: said when the connection comes, on change, and again when the feed says so.
  *
- * Guarantees: of one state one publish is in flight, and what comes meanwhile is said after it, the latest only; so memory and traffic
+ * Guarantees: of one topic one publish is in flight, and what comes meanwhile is said after it, the latest only; so memory and traffic
  * are bounded by the number of pipelines and inputs. What a lost connection swallowed is said at the next.
  */
-import type { Connection, SinkContext, Topics } from '../core/contracts.js';
+import type { Connection, Log } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import type { StateMessage } from '../core/watch.js';
+import type { StateFeed, StateMessage } from '../core/watch.js';
+
+export interface Retaining {
+  readonly connection: Connection;
+  readonly feed: StateFeed;
+  readonly topic: (pipeline: string, input: string) => string;
+  readonly contentType: string;
+  readonly log: Log;
+}
 
 export class RetainedStates {
   readonly #sink: string;
-  readonly #connection: Connection;
-  readonly #topics: Topics;
-  readonly #context: Pick<SinkContext, 'latest' | 'log'>;
+  readonly #retaining: Retaining;
   /** By topic, those in flight; with what is to be said next. */
   readonly #flying = new Map<string, Uint8Array | null>();
   #unwatch: (() => void) | null = null;
 
-  constructor(sink: string, connection: Connection, topics: Topics, context: Pick<SinkContext, 'latest' | 'log'>) {
+  constructor(sink: string, retaining: Retaining) {
     this.#sink = sink;
-    this.#connection = connection;
-    this.#topics = topics;
-    this.#context = context;
+    this.#retaining = retaining;
   }
 
   start(): void {
-    this.#unwatch = this.#context.latest.watch((messages) => this.#sayEach(messages));
+    this.#unwatch = this.#retaining.feed.watch((messages) => this.#sayEach(messages));
   }
 
   stop(): void {
@@ -34,13 +38,13 @@ export class RetainedStates {
   }
 
   sayAll(): void {
-    this.#sayEach(this.#context.latest.all());
+    this.#sayEach(this.#retaining.feed.all());
   }
 
   #sayEach(messages: readonly StateMessage[]): void {
-    if (!this.#connection.connected) return;
+    if (!this.#retaining.connection.connected) return;
     for (const { sinks, pipeline, input, payload } of messages) {
-      if (sinks === null || sinks.includes(this.#sink)) void this.#say(this.#topics.state(pipeline, input), payload);
+      if (sinks === null || sinks.includes(this.#sink)) void this.#say(this.#retaining.topic(pipeline, input), payload);
     }
   }
 
@@ -51,15 +55,15 @@ export class RetainedStates {
     }
     this.#flying.set(topic, null);
     try {
-      await this.#connection.publish(topic, payload, { qos: 1, retain: true, contentType: 'application/json' });
+      await this.#retaining.connection.publish(topic, payload, { qos: 1, retain: true, contentType: this.#retaining.contentType });
     } catch (error) {
       // A lost connection comes back, and everything is said anew.
       if (!(error instanceof ShoalError && error.code === 'DELIVERY_RETRY')) {
-        this.#context.log.warn({ sink: this.#sink, topic }, `a state cannot be published: ${reasonOf(error)}`);
+        this.#retaining.log.warn({ sink: this.#sink, topic }, `what is to be retained cannot be published: ${reasonOf(error)}`);
       }
     }
     const next = this.#flying.get(topic) ?? null;
     this.#flying.delete(topic);
-    if (next !== null && this.#connection.connected) void this.#say(topic, next);
+    if (next !== null && this.#retaining.connection.connected) void this.#say(topic, next);
   }
 }

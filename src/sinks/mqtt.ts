@@ -2,7 +2,7 @@
  * Deliveries to subscribers of an MQTT broker.
  *
  * Guarantees: QoS 1, never retained, the stored bytes as they are; fresh results, messages of events and what was delayed on topics
- * of their own; a redelivery is said in a user property where MQTT 5 is spoken. The state of events is retained (mqtt-states.ts). Publishes what the device is and can do (`info` and `models`,
+ * of their own; a redelivery is said in a user property where MQTT 5 is spoken. The state of events and their snapshots are retained (mqtt-states.ts). Publishes what the device is and can do (`info` and `models`,
  * retained, on each connect) and how it does (`health`, each minute) beside them. Order, retries and their counting are the relay's.
  */
 import { z } from 'zod';
@@ -39,7 +39,7 @@ class MqttSink implements Sink {
   #connection: Connection | null = null;
   #topics: Topics | null = null;
   #unwatch: (() => void) | null = null;
-  #states: RetainedStates | null = null;
+  #retained: readonly RetainedStates[] = [];
   #timer: NodeJS.Timeout | null = null;
 
   constructor(name: string, options: MqttSinkOptions, context: SinkContext) {
@@ -62,12 +62,12 @@ class MqttSink implements Sink {
     const connection = this.#context.connection(this.#options.connection);
     this.#topics = connection.topics(this.#options.topic_prefix);
     this.#connection = connection;
-    this.#states = new RetainedStates(this.#name, connection, this.#topics, this.#context);
+    this.#retained = this.#feeds(connection, this.#topics);
     this.#unwatch = connection.watch((connected) => {
       if (connected) this.#introduce();
       this.#tell(connected);
     });
-    this.#states.start();
+    for (const retained of this.#retained) retained.start();
     this.#timer = setInterval(() => void this.#sayHealth(), limits.mqttHealthMs);
     this.#timer.unref();
     return Promise.resolve();
@@ -77,7 +77,7 @@ class MqttSink implements Sink {
     if (this.#timer !== null) clearInterval(this.#timer);
     this.#unwatch?.();
     this.#unwatch = null;
-    this.#states?.stop();
+    for (const retained of this.#retained) retained.stop();
     this.#connection = null;
     this.#tell(false);
     return Promise.resolve();
@@ -100,6 +100,14 @@ class MqttSink implements Sink {
     });
   }
 
+  #feeds(connection: Connection, topics: Topics): readonly RetainedStates[] {
+    const { latest, snapshots, log } = this.#context;
+    const states = { connection, log, feed: latest, topic: topics.state, contentType };
+    const pictures = { connection, log, topic: topics.snapshot, contentType: 'image/jpeg' };
+    const feeds = snapshots === undefined ? [states] : [states, { ...pictures, feed: snapshots }];
+    return feeds.map((feed) => new RetainedStates(this.#name, feed));
+  }
+
   #tell(ready: boolean): void {
     for (const watcher of [...this.#watchers]) watcher(ready);
   }
@@ -108,7 +116,7 @@ class MqttSink implements Sink {
   #introduce(): void {
     void this.#retain('info', this.#context.info());
     void this.#retain('models', this.#context.models());
-    this.#states?.sayAll();
+    for (const retained of this.#retained) retained.sayAll();
   }
 
   async #retain(topic: 'info' | 'models', message: Readonly<Record<string, unknown>>): Promise<void> {

@@ -5,6 +5,7 @@
  */
 import type { Delivery, Explanation, Lane, StoredResult } from '../core/contracts.js';
 import type { ErrorCode } from '../core/errors.js';
+import type { PurgeRequest, StorePurge } from '../core/keep.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
 import type { QuarantineRecord, Settled } from '../core/settled.js';
@@ -41,6 +42,12 @@ export interface ResultPage {
 
 export type Quarantined = QuarantineRecord & { readonly at: string };
 export type Backlog = Record<string, { owed: number; dead: number }>;
+
+/** What one turn of a purge took, and where the next begins; null when it was the last. */
+export interface PurgeTurn {
+  readonly count: StorePurge;
+  readonly nextAfter: number | null;
+}
 
 export interface StartReport {
   readonly boot: number;
@@ -82,6 +89,7 @@ export interface DirectCalls {
   quarantined: { args: null; answer: readonly Quarantined[] };
   backlog: { args: null; answer: Backlog };
   watchStates: { args: null; answer: readonly WatchChange[] };
+  purge: { args: { readonly request: PurgeRequest; readonly afterSeq: number }; answer: PurgeTurn };
 }
 
 export type Calls = WriteCalls & DirectCalls;
@@ -99,8 +107,8 @@ export interface FlatError {
 
 export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: FlatError };
 
-/** Why rows left before their time: `quota` and `dead_quota` made room, `age` is the ordinary end, `claims` and `quarantine` are their tables' bounds. */
-export type DropReason = 'quota' | 'dead_quota' | 'dead_age' | 'claims' | 'quarantine';
+/** Why rows left before their time: `quota` and `dead_quota` made room, `age` is the ordinary end, `claims` and `quarantine` are their tables' bounds, `purge` was asked for by a person. */
+export type DropReason = 'purge' | 'quota' | 'dead_quota' | 'dead_age' | 'claims' | 'quarantine';
 
 export type StoreEvent =
   | { readonly event: 'committed'; readonly writes: number; readonly seconds: number; readonly deliveries: boolean; readonly bytes: number }
@@ -108,7 +116,7 @@ export type StoreEvent =
   /** Deliveries given up by retention (`sink` is empty for claims and quarantine rows). */
   | { readonly event: 'dropped'; readonly reason: DropReason; readonly sink: string; readonly count: number }
   /** Results that ended their stay. */
-  | { readonly event: 'expired'; readonly reason: 'age' | 'quota'; readonly count: number }
+  | { readonly event: 'expired'; readonly reason: 'age' | 'quota' | 'purge'; readonly count: number }
   /** The file cannot be trusted or written any more: the process must end. */
   | { readonly event: 'lost'; readonly error: FlatError };
 

@@ -9,6 +9,8 @@ import type { Counts } from './counts.js';
 import type { DropReason, StoreEvent } from './protocol.js';
 import { deadState, owedState } from './schema.js';
 
+const deadReason = { age: 'dead_age', quota: 'dead_quota', purge: 'purge' } as const satisfies Record<string, DropReason>;
+
 interface PageRow {
   seq: number;
   boot: number;
@@ -68,14 +70,14 @@ export class Removal {
   }
 
   /** Removes a result with everything that hangs on it. */
-  remove(seq: number, why: 'quota' | 'age'): void {
+  remove(seq: number, why: 'quota' | 'age' | 'purge'): void {
     for (const sink of this.#counts.sinks) {
       if (this.#statements.forget.run(sink, owedState, seq).changes > 0) {
         this.#counts.add(sink, { owed: -1 });
-        this.#dropped('quota', sink, 1);
+        this.#dropped(why === 'purge' ? 'purge' : 'quota', sink, 1);
       }
     }
-    this.#forgetDead(seq, why === 'age' ? 'dead_age' : 'dead_quota');
+    this.#forgetDead(seq, deadReason[why]);
     this.#statements.remove.run(seq);
     const known = this.#events.get(why);
     this.#events.set(why, { event: 'expired', reason: why, count: (known?.count ?? 0) + 1 });

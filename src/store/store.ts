@@ -8,6 +8,7 @@
  */
 import type { Delivery, Explanation, Lane, Store, StoredResult, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
+import type { PurgeRequest, StorePurge } from '../core/keep.js';
 import { limits } from '../core/limits.js';
 import type { SettledOutcome } from '../core/receipt.js';
 import type { Outcome } from '../core/result.js';
@@ -15,7 +16,7 @@ import type { Settled } from '../core/settled.js';
 import type { Watch, WatchChange } from '../core/watch.js';
 import { Line } from './line.js';
 import type { StoreOptions } from './options.js';
-import type { Backlog, Now, Quarantined, StartReport, StoreEvent } from './protocol.js';
+import type { Backlog, Now, PurgeTurn, Quarantined, StartReport, StoreEvent } from './protocol.js';
 import { StoreGauges } from './store-gauges.js';
 
 interface ResultQuery {
@@ -144,6 +145,22 @@ export class SqliteStore implements Store {
 
   async quarantined(): Promise<readonly Quarantined[]> {
     return this.#open().call('quarantined', null);
+  }
+
+  async purge(request: PurgeRequest): Promise<StorePurge> {
+    let sum: StorePurge = { results: 0, events: 0, left_owed: 0, given_up: 0, quarantine: 0 };
+    for (let afterSeq: number | null = 0; afterSeq !== null; ) {
+      const { count, nextAfter }: PurgeTurn = await this.#open().call('purge', { request, afterSeq });
+      sum = {
+        results: sum.results + count.results,
+        events: sum.events + count.events,
+        left_owed: sum.left_owed + count.left_owed,
+        given_up: sum.given_up + count.given_up,
+        quarantine: sum.quarantine + count.quarantine,
+      };
+      afterSeq = nextAfter;
+    }
+    return sum;
   }
 
   async backlog(): Promise<Readonly<Backlog>> {

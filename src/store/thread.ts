@@ -12,6 +12,7 @@ import { Counts } from './counts.js';
 import { Fresh } from './fresh.js';
 import { clearSuspect, isDamage, markSuspect, type Opened, openFile, readPragmas } from './open.js';
 import type { DirectRequest, Reply, Request, StartReport, ThreadData, WriteRequest } from './protocol.js';
+import { Purge } from './purge.js';
 import { Reads } from './reads.js';
 import { Retention } from './retention.js';
 import { deadState, owedState } from './schema.js';
@@ -65,6 +66,8 @@ class StoreThread {
         return parts.counts.all();
       case 'watchStates':
         return parts.reads.watchStates();
+      case 'purge':
+        return parts.purge.turn(request.args.request, request.args.afterSeq);
       case 'tend':
         parts.retention.tend(request.args.now);
         return null;
@@ -116,7 +119,8 @@ class StoreThread {
       },
       onLost: (error) => this.#lose(error),
     });
-    return { db, boots, counts, fresh, retention, committer, reads: new Reads(db, boots, fresh) };
+    const purge = new Purge(db, boots, counts, emit);
+    return { db, boots, counts, fresh, retention, purge, committer, reads: new Reads(db, boots, fresh) };
   }
 
   /** Makes room after the callers have their answer; a failure to do so shows at the next commit. */

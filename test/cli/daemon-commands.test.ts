@@ -30,6 +30,7 @@ import { HealthBoard } from '../../src/ops/health.js';
 import { createLog } from '../../src/ops/log.js';
 import { PromMetrics } from '../../src/ops/metrics.js';
 import { parts } from '../../src/parts.js';
+import { keepsOne } from '../support/keeps-one.js';
 
 const trace = {
   attempt: 2,
@@ -104,6 +105,7 @@ async function daemon(t: Test): Promise<string> {
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
     variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
     intakes: { names: [], find: () => null },
+    ...keepsOne,
     health,
     state: health,
     metrics: new PromMetrics(),

@@ -16,6 +16,7 @@ import { PromMetrics } from '../../src/ops/metrics.js';
 import { parts } from '../../src/parts.js';
 import { skipWithoutMosquitto, startMosquitto } from '../support/brokers.js';
 import { FakeSysfs } from '../support/fake-sysfs.js';
+import { keepsOne } from '../support/keeps-one.js';
 import { until } from '../support/until.js';
 
 function configured(
@@ -146,6 +147,7 @@ test('what a running daemon has is not touched, it is asked', async (t) => {
     store: { results: never, explain: never, quarantined: never },
     status: () => ({ inputs: told }),
     intakes: { find: () => null, names: [] },
+    ...keepsOne,
   });
   await server.start();
   t.teardown(() => server.stop());

@@ -20,6 +20,7 @@ import { SystemClock } from '../../src/ops/clock.js';
 import { HealthBoard } from '../../src/ops/health.js';
 import { createLog } from '../../src/ops/log.js';
 import { PromMetrics } from '../../src/ops/metrics.js';
+import { keepsOne } from '../support/keeps-one.js';
 import { until } from '../support/until.js';
 
 const results: StoredResult[] = Array.from({ length: 5 }, (_, i) => ({
@@ -78,6 +79,7 @@ function house(t: Test, options: object = {}, socketPath = join(folder(), 'run',
     config: { config_hash: '0123456789abcdef', config_files: 'fedcba9876543210' },
     variants: () => ({ 'ppocr-det@4.0.0': ['int8'] }),
     intakes: { names: [], find: () => null },
+    ...keepsOne,
     health,
     metrics: new PromMetrics(),
     store,

@@ -13,6 +13,7 @@ import { createHttpServer } from '../../src/http/http-server.js';
 import { type HttpInputOptions, httpInputOptions } from '../../src/inputs/http/options.js';
 import { httpInput } from '../../src/inputs/http.js';
 import { nextSeq } from './folder-bench.js';
+import { keepsOne } from './keeps-one.js';
 import { noConnection, type TestSurroundings, testSurroundings } from './surroundings.js';
 
 export interface Answer {
@@ -42,6 +43,7 @@ export async function httpBench(t: Test, own: object = {}): Promise<HttpBench> {
   const intakes = new Intakes();
   const socketPath = join(dir, 'shoal.sock');
   const server = createHttpServer(httpOptions.parse({ port: 0, ...own }), {
+    ...keepsOne,
     config: { config_hash: '', config_files: '' },
     variants: () => ({}),
     health: { report: () => ({ live: true, ready: true, reasons: [] }) },
