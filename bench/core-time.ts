@@ -60,7 +60,7 @@ export async function coreTime(): Promise<readonly Figure[]> {
     engines: answering(recorded),
     store: { commit: () => Promise.resolve([]) } as unknown as Store,
     reporter: new Reporter({ device: 'bench', configHash: '0123456789abcdef', worthTelling }),
-    waiting: () => waitingRules(true, {}),
+    waiting: () => waitingRules('block', {}),
     pressure: () => ({ steps: 0, reason: null }),
   });
   schedule.start();

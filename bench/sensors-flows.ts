@@ -122,7 +122,6 @@ export async function shoalFlow(url: string, folder: string): Promise<Flow> {
         time: 't',
         window: { samples: windowSamples },
         when_full: 'block',
-        max_waiting: 1000,
       },
     },
     pipelines: {

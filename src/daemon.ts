@@ -280,7 +280,7 @@ export class Daemon {
     const reporter = new Reporter(context);
     const { engines, pipelines } = this.#crew;
     const store = this.#store;
-    const waiting = (input: string) => this.#waiting.get(input) ?? waitingRules(true, {});
+    const waiting = (input: string) => this.#waiting.get(input) ?? waitingRules('block', {});
     const pressure = () => this.#board.pressure;
     const keeping = this.#keeping.start(this.#crew, watchesOf(pipelines, device.id, this.#loaded.configHash));
     const file = join(this.#settings.paths.state_dir, 'drift.json');
@@ -307,7 +307,7 @@ export class Daemon {
       };
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);
-      this.#waiting.set(name, waitingRules(input.replayable, settings));
+      this.#waiting.set(name, waitingRules(input.whenFull, settings));
       await input.start(schedule.offer);
     }
   }

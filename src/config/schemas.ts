@@ -144,7 +144,7 @@ export const inputSchema = z.strictObject({
     .enum(whenFullModes)
     .optional()
     .describe(
-      'when as many captures wait for an engine as may: block, the input waits; keep_latest, what has waited longest is dropped; drop_newest, what comes is dropped; what is dropped is counted with its cause; block if not given, keep_latest for an input whose captures never come back',
+      'when as many captures wait for an engine as may: block, the input waits; keep_latest, what has waited longest is dropped; drop_newest, what comes is dropped; what is dropped is counted with its cause; block if not given, for a camera keep_latest and for a microphone drop_newest',
     ),
   max_waiting: z
     .int()

@@ -11,6 +11,7 @@ import type { KeptItem, KeptRow, PurgeRequest, StorePurge } from './keep.js';
 import type { Receipt, SettledOutcome } from './receipt.js';
 import type { Outcome } from './result.js';
 import type { QuarantineRecord, ResultRecord, Settled } from './settled.js';
+import type { WhenFull } from './waiting.js';
 import type { StateFeed, WatchKeeper } from './watch.js';
 
 // ---------------------------------------------------------------- surroundings
@@ -99,6 +100,8 @@ export interface InputContext extends Surroundings {
 
 export interface Input {
   readonly replayable: boolean;
+  /** What suits it when as many of its captures wait as may: `block` where it can hold its source back or its captures come again. */
+  readonly whenFull: WhenFull;
   /** Resolves when the input watches its source. Trouble with the source later is the input's to mend, with backoff, and to show in health. */
   start(offer: Offer): Promise<void>;
   /** Stops offering; unsettled receipts may still settle afterwards. */

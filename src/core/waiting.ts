@@ -19,11 +19,11 @@ export interface WaitingRules {
 /** What may wait where the configuration does not say: what is dropped when it is old should not grow old. */
 const usually: Readonly<Record<WhenFull, number>> = { block: limits.waitingPerInputMax, keep_latest: 1, drop_newest: 16 };
 
-/** As the configuration of an input has it, where it does; `replayable` inputs block else, the others keep the latest. */
+/** As the configuration of an input has it, where it does; `usual` is what suits an input of its kind. */
 export function waitingRules(
-  replayable: boolean,
+  usual: WhenFull,
   { when_full, max_waiting }: { readonly when_full?: WhenFull | undefined; readonly max_waiting?: number | undefined },
 ): WaitingRules {
-  const whenFull = when_full ?? (replayable ? 'block' : 'keep_latest');
+  const whenFull = when_full ?? usual;
   return { whenFull, maxWaiting: max_waiting ?? usually[whenFull] };
 }

@@ -26,6 +26,7 @@ export const cameraInput: InputKind<CameraOptions> = {
 
 class CameraInput implements Input {
   readonly replayable = false;
+  readonly whenFull = 'keep_latest';
   readonly #context: InputContext;
   readonly #feed: LiveFeed;
   readonly #child: Child;

@@ -45,6 +45,7 @@ export const execInput: InputKind<ExecOptions> = {
 
 class ExecInput implements Input {
   readonly replayable = false;
+  readonly whenFull = 'block';
   readonly #feed: LiveFeed;
   readonly #stream: Stream;
   readonly #child: Child;

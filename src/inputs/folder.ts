@@ -25,6 +25,7 @@ export const folderInput: InputKind<FolderOptions> = {
 
 class FolderInput implements Input {
   readonly replayable = true;
+  readonly whenFull = 'block';
   readonly #taker: Taker;
   readonly #places: Places;
 

@@ -31,6 +31,7 @@ const rescanMs = 3000;
 
 class HttpInput implements Input, Intake {
   readonly replayable = true;
+  readonly whenFull = 'block';
   readonly token: Secret | null;
   readonly #name: string;
   readonly #options: HttpInputOptions;

@@ -24,6 +24,7 @@ export const microphoneInput: InputKind<MicrophoneOptions> = {
 
 class MicrophoneInput implements Input {
   readonly replayable = false;
+  readonly whenFull = 'drop_newest';
   readonly #options: MicrophoneOptions;
   readonly #context: InputContext;
   readonly #feed: LiveFeed;

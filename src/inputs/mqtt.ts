@@ -42,6 +42,7 @@ interface Source extends Kept {
 
 class MqttInput implements Input, Subscriber {
   readonly replayable = false;
+  readonly whenFull = 'block';
   readonly #options: MqttInputOptions;
   readonly #context: InputContext;
   readonly #feed: LiveFeed;

@@ -62,6 +62,7 @@ const portMain = fileURLToPath(new URL('./serial/port-main.js', import.meta.url)
 
 class SerialInput implements Input {
   readonly replayable = false;
+  readonly whenFull = 'block';
   readonly #options: SerialOptions;
   readonly #context: InputContext;
   readonly #feed: LiveFeed;

@@ -76,7 +76,7 @@ async function corridor(t: Test) {
     engines,
     store,
     reporter: new Reporter({ device: 'd', configHash: '0123456789abcdef', worthTelling }),
-    waiting: () => waitingRules(false, { when_full: 'block', max_waiting: 500 }),
+    waiting: () => waitingRules('keep_latest', { when_full: 'block', max_waiting: 500 }),
     pressure: () => ({ steps: 0, reason: null }),
   });
   schedule.start();

@@ -26,7 +26,7 @@ test('a stop does not wait for a store that takes nothing: the capture goes back
     engines,
     store,
     reporter,
-    waiting: () => waitingRules(true, {}),
+    waiting: () => waitingRules('block', {}),
     pressure: () => ({ steps: 0, reason: null }),
   });
   schedule.start();

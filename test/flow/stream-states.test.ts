@@ -144,7 +144,7 @@ test('windows go one after the other through two engines; one that dies takes it
     },
   };
   const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling(specs, () => {}) });
-  const waiting = () => waitingRules(false, { when_full: 'drop_newest', max_waiting: 64 });
+  const waiting = () => waitingRules('keep_latest', { when_full: 'drop_newest', max_waiting: 64 });
   const schedule = new Schedule({
     ...around,
     pipelines: specs,

@@ -25,7 +25,7 @@ async function corridor(t: Test, pipelines: readonly PipelineSpec[], whenFull: W
   const engines = new Lab(setup(around, pipelines));
   await engines.start();
   const reporter = new Reporter({ device: 'd', configHash: 'h', worthTelling: await compileWorthTelling([], () => {}) });
-  const waiting = () => waitingRules(true, { when_full: whenFull, max_waiting: maxWaiting });
+  const waiting = () => waitingRules('block', { when_full: whenFull, max_waiting: maxWaiting });
   const schedule = new Schedule({ ...around, pipelines, engines, store, reporter, waiting, pressure: () => ({ steps: 0, reason: null }) });
   schedule.start();
   t.teardown(async () => {

@@ -33,6 +33,7 @@ test('an HTTP input keeps the promises of a replayable one', async (t) => {
         const input = b.create(ledger, boot);
         return {
           replayable: input.replayable,
+          whenFull: input.whenFull,
           start: async (offer) => {
             await input.start(offer);
             running = input;

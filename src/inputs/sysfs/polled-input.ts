@@ -20,6 +20,7 @@ import { chooseChannels, type FindSensor, type Sensor, type SensorOptions } from
 
 export class PolledInput implements Input {
   readonly replayable = false;
+  readonly whenFull = 'block';
   readonly #options: SensorOptions;
   readonly #context: InputContext;
   readonly #find: FindSensor;

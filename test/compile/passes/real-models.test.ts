@@ -31,6 +31,12 @@ function feedOf(value: OnnxValue): ort.Tensor {
       Int32Array.from(values, (x) => Math.floor((x + 1) * 128)),
       dims,
     );
+  if (value.type === dataType.uint8)
+    return new ort.Tensor(
+      'uint8',
+      Uint8Array.from(values, (x) => Math.floor((x + 1) * 127)),
+      dims,
+    );
   return new ort.Tensor('float32', values, dims);
 }
 
