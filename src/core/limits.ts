@@ -101,6 +101,8 @@ export const limits = {
   batchJobsMax: 64,
   batchCaptureBytesMax: 64 * 1024,
   batchMs: 20,
+  /** How long a sensor's window waits for others to go with it. */
+  batchLingerMs: 10,
   /** Encoded bytes of a capture that is decoded while another runs: a photo of 8 megapixels, 24 MB decoded. */
   decodeAheadBytesMax: 1024 * 1024,
   enginesMax: 16,

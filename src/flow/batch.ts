@@ -2,7 +2,8 @@
  * Which captures go to an engine together.
  *
  * Guarantees: only small series and texts share a batch, at most `limits.batchJobsMax` of them, whose usual costs add up to `limits.batchMs` at most;
- * an input whose cost is not known yet goes alone. So a batch costs what is more urgent no more than a short look at a picture does.
+ * an input whose cost is not known yet goes alone. So a batch costs what is more urgent no more than a short look at a picture does. A window of a
+ * live input that blocks waits up to `limits.batchLingerMs` for company, since its way to an engine costs more than the look.
  */
 import { formOf } from '../core/form.js';
 import { limits } from '../core/limits.js';
@@ -15,6 +16,14 @@ export class BatchCosts {
   learn(input: string, ms: number): void {
     const known = this.#usual.get(input) ?? ms;
     this.#usual.set(input, known + (ms - known) / 8);
+  }
+
+  /** How long one may still wait for company (ms); `beside` of its input wait, itself included. */
+  lingerMs(waiting: Waiting, beside: number, nowMs: number): number {
+    // Where what waits may be dropped for what comes, nothing waits longer than it must.
+    if (waiting.ages || waiting.capture.claim !== undefined || beside >= limits.batchJobsMax / 2 || !isSmall(waiting)) return 0;
+    if (this.usualMs(waiting.input) > limits.batchMs) return 0;
+    return Math.max(0, waiting.since + limits.batchLingerMs - nowMs);
   }
 
   /** Infinite while nobody knows. */

@@ -157,20 +157,22 @@ export class Schedule {
   #withMore(first: Waiting): Waiting[] {
     const batch = new Batch(this.#costs);
     while (true) {
-      const next = batch.size === 0 ? first : this.#next();
+      const next = batch.size === 0 ? first : this.#next(true);
       if (next === undefined || !batch.add(next)) return batch.size === 0 ? [first] : batch.all;
       if (next !== first) this.#take(next);
     }
   }
 
-  /** Whose turn it is; where rates hold everything back, looks again when the first of them lets go. */
-  #next(): Waiting | undefined {
+  /** Whose turn it is; where rates, or the hope for company, hold everything back, looks again when the first of them lets go. `along`: as company. */
+  #next(along = false): Waiting | undefined {
     clearTimeout(this.#timer);
     const nowMs = this.#parts.clock.monoMs();
     let waitMs = Number.POSITIVE_INFINITY;
-    const next = this.#queue.next(nowMs, ({ paced, pipelines, capture }) => {
+    const next = this.#queue.next(nowMs, (waiting) => {
+      const { paced, pipelines, capture } = waiting;
       if (!this.#states.mayGo(capture.header)) return false;
-      const forMs = paced ? 0 : this.#paces.waitMs(pipelines, nowMs);
+      const paceMs = paced ? 0 : this.#paces.waitMs(pipelines, nowMs);
+      const forMs = along ? paceMs : Math.max(paceMs, this.#costs.lingerMs(waiting, this.#queue.waiting(waiting.input), nowMs));
       if (forMs > 0) waitMs = Math.min(waitMs, forMs);
       return forMs === 0;
     });

@@ -20,6 +20,8 @@ export class Settler {
   readonly #surroundings: Surroundings;
   readonly #keeper: Pick<Keeper, 'before' | 'after' | 'letGo'> | undefined;
   readonly #stop = new AbortController();
+  readonly #counted;
+  readonly #drops;
 
   constructor(store: Store, surroundings: Surroundings, keeper?: Pick<Keeper, 'before' | 'after' | 'letGo'>) {
     this.#store = store;
@@ -27,6 +29,16 @@ export class Settler {
     // Many wait for it at once where the store is away.
     setMaxListeners(0, this.#stop.signal);
     this.#surroundings = surroundings;
+    this.#counted = surroundings.metrics.counter({
+      name: 'shoal_outcomes_total',
+      help: 'What became of captures, by pipeline.',
+      labels: ['input', 'pipeline', 'outcome'],
+    });
+    this.#drops = surroundings.metrics.counter({
+      name: 'shoal_drops_total',
+      help: 'Captures that a pipeline did not look at, by cause: unrouted, overtaken, queue_full, max_rate or degraded.',
+      labels: ['input', 'pipeline', 'cause'],
+    });
   }
 
   /** What could not be committed by now goes back to its input. */
@@ -87,20 +99,9 @@ export class Settler {
   }
 
   #count(input: string, outcomes: readonly SettledOutcome[]): void {
-    const { metrics } = this.#surroundings;
-    const counted = metrics.counter({
-      name: 'shoal_outcomes_total',
-      help: 'What became of captures, by pipeline.',
-      labels: ['input', 'pipeline', 'outcome'],
-    });
-    const drops = metrics.counter({
-      name: 'shoal_drops_total',
-      help: 'Captures that a pipeline did not look at, by cause: unrouted, overtaken, queue_full, max_rate or degraded.',
-      labels: ['input', 'pipeline', 'cause'],
-    });
     for (const { pipeline, outcome, cause } of outcomes) {
-      counted.inc({ input, pipeline, outcome });
-      if (cause !== undefined) drops.inc({ input, pipeline, cause });
+      this.#counted.inc({ input, pipeline, outcome });
+      if (cause !== undefined) this.#drops.inc({ input, pipeline, cause });
     }
   }
 }

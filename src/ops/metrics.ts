@@ -120,17 +120,19 @@ export class PromMetrics implements Metrics {
   /** Answers the label set to use: the asked one while there is room, `other` for all labels afterwards. Every declared label is always present. */
   #series(spec: MetricSpec): (labels: Labels) => Record<string, string> {
     const names = spec.labels ?? [];
-    const seen = new Set<string>();
+    const seen = new Map<string, Record<string, string>>();
     const other = Object.fromEntries(names.map((name) => [name, 'other']));
     return (labels) => {
-      const full = Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
-      const key = JSON.stringify(full);
-      if (seen.has(key)) return full;
+      let key = '';
+      for (const name of names) key += `${labels[name] ?? ''}\n`;
+      const known = seen.get(key);
+      if (known !== undefined) return known;
       if (seen.size >= limits.metricSeriesMax) {
         this.#refused.inc({ metric: spec.name, reason: 'series' });
         return other;
       }
-      seen.add(key);
+      const full = Object.fromEntries(names.map((name) => [name, labels[name] ?? '']));
+      seen.set(key, full);
       return full;
     };
   }
