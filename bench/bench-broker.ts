@@ -11,7 +11,7 @@ export interface BenchBroker {
 
 export async function startBroker(folder: string): Promise<BenchBroker> {
   if (mosquittoPath !== null) {
-    const broker = await startMosquitto({ dir: folder });
+    const broker = await startMosquitto({ dir: folder, lines: ['set_tcp_nodelay true'] });
     return { url: broker.url, name: 'mosquitto', stop: () => broker.stop() };
   }
   const child = fork(fileURLToPath(new URL('./aedes-child.js', import.meta.url)), []);

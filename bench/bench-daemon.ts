@@ -26,12 +26,16 @@ export interface BenchDaemon {
   stop(): Promise<void>;
 }
 
-/** `sections` is what a configuration holds besides version, device, paths and http. */
-export async function startDaemon(folder: string, sections: Readonly<Record<string, unknown>>): Promise<BenchDaemon> {
+/** `sections` is what a configuration holds besides version, device, paths and http; `morePaths` go to paths. */
+export async function startDaemon(
+  folder: string,
+  sections: Readonly<Record<string, unknown>>,
+  morePaths: Readonly<Record<string, unknown>> = {},
+): Promise<BenchDaemon> {
   const port = await freePort();
   const url = `http://127.0.0.1:${port}`;
   const config = join(folder, 'shoal.yaml');
-  const paths = { state_dir: join(folder, 'state'), run_dir: join(folder, 'run') };
+  const paths = { state_dir: join(folder, 'state'), run_dir: join(folder, 'run'), ...morePaths };
   const settings = { version: 1, device: { id: 'bench' }, paths, http: { port }, log: { level: 'warn' }, ...sections };
   writeFileSync(config, JSON.stringify(settings));
   let said = '';

@@ -23,7 +23,7 @@ const benchmarks: Record<string, () => Promise<Benchmark>> = {
   'models-hearing': async () => (await import('./models-hearing.js')).modelsHearing,
   overload: async () => (await import('./overload.js')).overload,
   pixels: async () => (await import('./pixels.js')).pixels,
-  sensors: async () => (await import('./sensors.js')).sensorsBeside,
+  sensors: async () => (await import('./sensors.js')).sensors,
   speech: async () => (await import('./speech.js')).speech,
   soak: async () => (await import('./soak.js')).soak,
   'models-vision': async () => (await import('./models-vision.js')).modelsVision,
@@ -54,7 +54,7 @@ function machine(): string {
 }
 
 /** Benchmarks that can be asked for a part: a model, how many captures, or how long. */
-const divisible = ['cascade', 'compile', 'soak'];
+const divisible = ['cascade', 'compile', 'sensors', 'soak'];
 
 const [name = '', ...words] = process.argv.slice(2);
 const flags = words.filter((word) => word.startsWith('-'));

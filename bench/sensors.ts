@@ -12,10 +12,11 @@ import { type Figure, figure, median } from './figure.js';
 import { installPeer } from './install-peer.js';
 import { cpuMs } from './process-figures.js';
 import { type Course, type Drive, SensorTraffic, sustained } from './sensor-traffic.js';
+import { sensorsAnomaly } from './sensors-anomaly.js';
 import { bareFlow, type Flow, nodeRedFlow, shoalFlow } from './sensors-flows.js';
 
 const rounds = 3;
-const sensors = 10;
+const sensorCount = 10;
 const seconds = 3;
 /** Readings a second, each step 15 % above the one before. */
 const steps = Array.from({ length: 26 }, (_, i) => Math.round(4000 * 1.15 ** i));
@@ -33,7 +34,15 @@ const flows: Readonly<Record<Flow['name'], (url: string, folder: string) => Prom
   'mqtt.js': bareFlow,
 };
 
-export async function sensorsBeside(): Promise<readonly Figure[]> {
+/** All of it, or `beside` or `anomaly` alone. */
+export async function sensors(parts: readonly string[]): Promise<readonly Figure[]> {
+  const unknown = parts.find((part) => part !== 'beside' && part !== 'anomaly');
+  if (unknown !== undefined) throw new Error(`there is no part "${unknown}": beside, anomaly`);
+  const wants = (part: string) => parts.length === 0 || parts.includes(part);
+  return [...(wants('beside') ? await beside() : []), ...(wants('anomaly') ? await sensorsAnomaly() : [])];
+}
+
+async function beside(): Promise<readonly Figure[]> {
   const found: Record<Flow['name'], Round[]> = { shoal: [], 'node-red': [], 'mqtt.js': [] };
   const flat: number[] = [];
   const names = Object.keys(found) as Flow['name'][];
@@ -83,7 +92,7 @@ async function onBroker(name: Flow['name'], use: (flow: Flow, traffic: SensorTra
 /** Until it answers, and its code is hot. */
 async function warm(traffic: SensorTraffic): Promise<void> {
   for (let tries = 0; tries < 30; tries++) {
-    const { answered, expected } = await traffic.drive({ sensors, rate: 4000, seconds: 2 }, 1000);
+    const { answered, expected } = await traffic.drive({ sensors: sensorCount, rate: 4000, seconds: 2 }, 1000);
     if (answered === expected) return;
   }
   throw new Error('a flow does not answer every hot window at 4,000 messages a second');
@@ -93,7 +102,7 @@ async function measure(flow: Flow, traffic: SensorTraffic): Promise<Round> {
   let best: Drive | null = null;
   let misses = 0;
   for (const rate of steps) {
-    const course = { sensors, rate, seconds };
+    const course = { sensors: sensorCount, rate, seconds };
     const drive = await traffic.drive(course);
     if (sustained(course, drive)) [best, misses] = [drive, 0];
     // One miss may be the machine's.
@@ -101,7 +110,7 @@ async function measure(flow: Flow, traffic: SensorTraffic): Promise<Round> {
     await sleep(200);
   }
   if (best === null) throw new Error(`${flow.name} sustains not even ${steps[0]} messages a second`);
-  const half = await cost(flow, traffic, { sensors, rate: best.rate / 2, seconds: 5 });
+  const half = await cost(flow, traffic, { sensors: sensorCount, rate: best.rate / 2, seconds: 5 });
   return { ...half, rate: best.rate };
 }
 
