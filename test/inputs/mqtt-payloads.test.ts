@@ -92,6 +92,16 @@ test('json without fields: every number, nested too; more are learned, fewer are
   t.end();
 });
 
+test('what is of another shape is never taken for what came before', (t) => {
+  const nested = readerOf({});
+  t.same(read(nested, '{"b":{"a":1}}'), { channels: ['b.a'], rows: [[1]] });
+  t.equal(read(nested, '{"b":2,"a":{}}'), 'missing_field');
+  const beside = readerOf({});
+  t.same(read(beside, '{"b":{"a":1},"c":2}'), { channels: ['b.a', 'c'], rows: [[1, 2]] });
+  t.equal(read(beside, '{"b":{"a":1,"c":2}}'), 'missing_field');
+  t.end();
+});
+
 test('property: without fields, any object gives its numbers by name, whatever came before', (t) => {
   const leaf = fc.oneof(fc.double({ noNaN: true, noDefaultInfinity: true }), fc.string(), fc.boolean(), fc.constant(null));
   const key = fc.constantFrom('a', 'b', 'c', 'd');

@@ -122,6 +122,8 @@ export class AllNumbersReader implements PayloadReader {
   readonly #samples: SampleBuffer;
   /** The keys of the message before, in their order: as long as they are the same, no name is put together. */
   #keys: string[] = [];
+  /** Of each key, how deep it stands, and whether it holds an object: without these `{"b":{"a":0}}` would pass for `{"b":0,"a":{}}`. */
+  #places: number[] = [];
   #at = 0;
   #same = true;
 
@@ -157,21 +159,21 @@ export class AllNumbersReader implements PayloadReader {
     for (const key in object) {
       const value = object[key];
       if (this.#isNested(value, depth)) {
-        if (!this.#follows(key)) return count;
+        if (!this.#follows(key, placeOf(depth, true))) return count;
         count = this.#walk(value, undefined, depth + 1, count);
         if (!this.#same) return count;
         continue;
       }
       const number = this.#numberOf(key, value);
       if (Number.isNaN(number) || key === timeKey) continue;
-      if (!this.#follows(key)) return count;
+      if (!this.#follows(key, placeOf(depth, false))) return count;
       this.#samples.values[count++] = number;
     }
     return count;
   }
 
-  #follows(key: string): boolean {
-    if (this.#keys[this.#at] === key) this.#at++;
+  #follows(key: string, place: number): boolean {
+    if (this.#keys[this.#at] === key && this.#places[this.#at] === place) this.#at++;
     else this.#same = false;
     return this.#same;
   }
@@ -189,18 +191,21 @@ export class AllNumbersReader implements PayloadReader {
   /** Another shape than before: a wider one is learned, a narrower one lacks something, and one in another order is read by name. */
   #learn(root: Record<string, unknown>, timeKey: string | undefined): Malformed | null {
     const keys: string[] = [];
+    const places: number[] = [];
     const found = new Map<string, number>();
     const collect = (object: Record<string, unknown>, prefix: string, depth: number) => {
       for (const key in object) {
         const value = object[key];
         if (this.#isNested(value, depth)) {
           keys.push(key);
+          places.push(placeOf(depth, true));
           collect(value, `${prefix}${key}.`, depth + 1);
           continue;
         }
         const number = this.#numberOf(key, value);
         if (Number.isNaN(number) || (depth === 0 && key === timeKey)) continue;
         keys.push(key);
+        places.push(placeOf(depth, false));
         found.set(channelName(`${prefix}${key}`), number);
       }
     };
@@ -216,10 +221,15 @@ export class AllNumbersReader implements PayloadReader {
       return null;
     }
     this.#keys = keys;
+    this.#places = places;
     samples.channels = [...found.keys()];
     samples.values = Float64Array.from(found.values());
     return null;
   }
+}
+
+function placeOf(depth: number, nested: boolean): number {
+  return depth * 2 + (nested ? 1 : 0);
 }
 
 /** As a series may have it. */
