@@ -6,10 +6,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import type { PartSettings } from './config/config-parts.js';
+import { build, intakesOf } from './build-part.js';
 import type { Loaded } from './config/load-config.js';
 import { writeDurably } from './config/write-durably.js';
-import type { Input, Kind, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
+import type { Input, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
 import { reasonOf, ShoalError } from './core/errors.js';
 import { type Intake, Intakes } from './core/intake.js';
 import { limits } from './core/limits.js';
@@ -21,6 +21,7 @@ import { Relay, type RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
 import { States, watchesOf } from './flow/states.js';
+import { Taps } from './flow/taps.js';
 import { compileWorthTelling, type OnTrouble } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { Keeping } from './keeping.js';
@@ -30,13 +31,21 @@ import { SystemClock } from './ops/clock.js';
 import { HealthBoard } from './ops/health.js';
 import { createLog, type DaemonLog } from './ops/log.js';
 import { PromMetrics } from './ops/metrics.js';
-import { SystemdNotifier } from './ops/systemd.js';
+import { type NotifyEnv, SystemdNotifier } from './ops/systemd.js';
 import { type Parts, parts } from './parts.js';
 import { variantsFileIn } from './registry/variant-memory.js';
 import { SelfReport } from './self-report.js';
 import { SqliteStore } from './store/store.js';
 
 type Sections = Parts['sections'];
+
+export interface DaemonOptions {
+  readonly relay?: RelayOptions;
+  /** How systemd is reached; without it nobody is told. */
+  readonly notify?: NotifyEnv;
+  /** Asked when a caller wants configuration and models to be read anew: whoever runs the daemon ends it then and starts another. */
+  readonly onReload?: () => Promise<void>;
+}
 
 export class Daemon {
   /** Rejects when the daemon cannot go on and must be started anew: what is claimed and committed waits on disk. */
@@ -45,7 +54,7 @@ export class Daemon {
   readonly #loaded: Loaded<Sections>;
   readonly #settings: DaemonSettings;
   readonly #version: string;
-  readonly #relayOptions: RelayOptions;
+  readonly #options: DaemonOptions;
   readonly #clock = new SystemClock();
   readonly #metrics = new PromMetrics();
   readonly #health = new HealthBoard(this.#clock);
@@ -68,12 +77,13 @@ export class Daemon {
   #boot = 0;
   #seq = 0;
   readonly #intakes = new Intakes();
+  readonly #taps: Taps;
   #starting: Promise<void> = Promise.resolve();
   #stopped: Promise<void> | undefined;
 
-  constructor(loaded: Loaded<Sections>, version: string, relayOptions: RelayOptions = {}) {
+  constructor(loaded: Loaded<Sections>, version: string, options: DaemonOptions = {}) {
     this.#loaded = loaded;
-    this.#relayOptions = relayOptions;
+    this.#options = options;
     this.#settings = loaded.settings;
     this.#version = version;
     this.log = createLog(this.#settings.log);
@@ -81,7 +91,8 @@ export class Daemon {
     this.#board = new BoardWatch(this.#settings.board, this.#part('ops', 'board'));
     const observed = { clock: this.#clock, health: this.#health, board: this.#board };
     this.#self = new SelfReport(loaded, version, observed, () => ({ boot: this.#boot, captures: this.#seq, crew: this.#crew }));
-    this.#notifier = new SystemdNotifier({ log: this.log, stalled: () => this.#health.stalled() });
+    this.#notifier = new SystemdNotifier({ log: this.log, stalled: () => this.#health.stalled(), env: options.notify ?? {} });
+    this.#taps = new Taps(this.#settings.inputs);
     const { promise, reject } = deferred();
     this.lost = promise;
     const path = this.#settings.store.path ?? join(this.#settings.paths.state_dir, 'shoal.db');
@@ -146,13 +157,15 @@ export class Daemon {
   }
 
   /** Drains within `limits.drainMs`: inputs, engines, store; what is not settled by then is taken up at the next start. */
-  stop(): Promise<void> {
-    this.#stopped ??= this.#stop();
+  stop(next: 'end' | 'reload' = 'end'): Promise<void> {
+    this.#stopped ??= this.#stop(next);
     return this.#stopped;
   }
 
-  async #stop(): Promise<void> {
-    this.#notifier.stopping();
+  async #stop(next: 'end' | 'reload'): Promise<void> {
+    if (next === 'reload') this.#notifier.reloading();
+    else this.#notifier.stopping();
+    this.#taps.stop();
     // A stop during the start lets the step at hand finish, and no other begin.
     await this.#starting.catch(() => {});
     await this.#each('input', this.#inputs, (input) => input.stop());
@@ -228,6 +241,8 @@ export class Daemon {
       purge: (request) => this.#keeping.purge(request),
       status: () => this.#status(),
       intakes: { find: (input) => this.#intakes.find(input), names: intakesOf(this.#settings.inputs) },
+      taps: this.#taps,
+      reload: { boot: () => this.#boot, reload: this.#options.onReload ?? refuseReload },
     });
     await this.#http.start();
   }
@@ -263,7 +278,7 @@ export class Daemon {
       const sink = build<Sink>(parts.sinks, name, settings, context);
       this.#sinks.set(name, sink);
       await sink.start();
-      const relay = new Relay(name, sink, this.#store, this.#part('sink', name), this.#relayOptions);
+      const relay = new Relay(name, sink, this.#store, this.#part('sink', name), this.#options.relay);
       this.#relays.push(relay);
       relay.start();
     }
@@ -295,6 +310,7 @@ export class Daemon {
   async #startInputs(): Promise<void> {
     const schedule = this.#schedule;
     if (schedule === undefined) return;
+    const offer = this.#taps.over(schedule.offer);
     for (const [name, settings] of Object.entries(this.#settings.inputs)) {
       const context = {
         ...this.#part('input', name),
@@ -308,7 +324,7 @@ export class Daemon {
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);
       this.#waiting.set(name, waitingRules(input.whenFull, settings));
-      await input.start(schedule.offer);
+      await input.start(offer);
     }
   }
 
@@ -330,6 +346,8 @@ export class Daemon {
       ...this.#self.info(),
       ...this.#self.vitals(),
       config_source: this.#loaded.source,
+      uses: this.#self.uses(),
+      taps: this.#taps.count,
       engines: this.#crew?.engines.pids ?? [],
       connections,
       inputs: this.#health.report().parts.filter(({ part }) => part.startsWith('input:')),
@@ -344,18 +362,8 @@ export class Daemon {
   }
 }
 
-type Buildable<Part> = Pick<Kind<never, never, Part>, 'type' | 'create'>;
-
-/** The config room has matched type and options against the same list. */
-function build<Part>(kinds: readonly Buildable<Part>[], name: string, settings: PartSettings, context: unknown): Part {
-  const kind = kinds.find(({ type }) => type === settings.type);
-  if (kind === undefined) throw new ShoalError('SHOAL_INTERNAL', `"${settings.type}" is no type here, which the configuration has checked`);
-  return kind.create(name, settings.options as never, context as never);
-}
-
-/** Inputs to which callers bring captures. */
-function intakesOf(inputs: Readonly<Record<string, PartSettings>>): readonly string[] {
-  return Object.keys(inputs).filter((name) => parts.inputs.some(({ type, byHttp }) => byHttp && type === inputs[name]?.type));
+async function refuseReload(): Promise<void> {
+  throw new Error('this process does not reload: restart it');
 }
 
 function makeDirectory(path: string): void {

@@ -5,6 +5,7 @@
  */
 import type { Loaded } from './config/load-config.js';
 import type { Clock } from './core/contracts.js';
+import { allChoicesOf } from './core/pipeline.js';
 import type { Crew } from './crew.js';
 import type { BoardWatch } from './ops/board-watch.js';
 import type { HealthBoard } from './ops/health.js';
@@ -54,6 +55,18 @@ export class SelfReport {
       variants: crew?.variants.byModel ?? {},
       variant_changes: crew?.variants.changes ?? [],
     };
+  }
+
+  /** By pipeline, `name@version` of the models its stages run; of one that does not run, the models its stages name. */
+  uses(): Readonly<Record<string, readonly string[]>> {
+    const running = this.#present().crew?.pipelines ?? [];
+    return Object.fromEntries(
+      Object.entries(this.#loaded.settings.pipelines).map(([name, { stages }]) => {
+        const spec = running.find((pipeline) => pipeline.name === name);
+        const models = spec === undefined ? stages.flatMap(({ model }) => model ?? []) : allChoicesOf(spec).map(({ model }) => model);
+        return [name, [...new Set(models)]];
+      }),
+    );
   }
 
   /** Numbers: schema `shoal/health/1`. */

@@ -9,6 +9,7 @@ import { learnLimits } from './learn-limits.js';
 import { liveLimits } from './live-limits.js';
 import { messageLimits } from './message-limits.js';
 import { modelLimits } from './model-limits.js';
+import { tapLimits } from './tap-limits.js';
 import { wiredLimits } from './wired-limits.js';
 
 export const limits = {
@@ -20,6 +21,7 @@ export const limits = {
   ...modelLimits,
   ...wiredLimits,
   ...learnLimits,
+  ...tapLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
   configBytesMax: 1024 * 1024,
@@ -327,6 +329,8 @@ export const limits = {
   compareTellMs: 10_000,
   /** What a command waits for the daemon's answer. */
   daemonAnswerMs: 10_000,
+  /** From the wish to reload until the daemon has drained, started anew and heard its inputs, on a slow card. */
+  reloadMs: 60_000,
   daemonAnswerBytesMax: 16 * 1024 * 1024,
 
   /** Silence of the engines or the store that still counts as alive: several of their own looks, and less than the unit's WatchdogSec. */

@@ -14,12 +14,15 @@ import { Backoff } from '../core/backoff.js';
 import type { Health, Log } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
 import { limits } from '../core/limits.js';
+import type { TapPort } from '../core/tap.js';
 import { close, createDoor, listen } from './doors.js';
 import { addDriftRoutes } from './drift-routes.js';
 import type { HttpOptions } from './http-options.js';
 import { addIntakeRoute, type IntakePort } from './intake-route.js';
 import { addKeptRoutes } from './kept-routes.js';
+import { addReloadRoute, type ReloadPort } from './reload-route.js';
 import { addDataRoutes, addErrorAnswers, addHealthRoutes, guard, type HttpPorts } from './routes.js';
+import { addTapRoute } from './tap-route.js';
 import { inodeOf, listenOnPath, releasePath } from './unix-socket.js';
 
 export interface HttpDeps extends HttpPorts {
@@ -28,6 +31,9 @@ export interface HttpDeps extends HttpPorts {
   readonly log: Log;
   /** Where callers bring captures. */
   readonly intakes: IntakePort;
+  /** Where captures are watched. */
+  readonly taps: TapPort;
+  readonly reload: ReloadPort;
   /** Where the server says how it is itself, as part `http`. */
   readonly state: Health;
 }
@@ -79,6 +85,8 @@ class LocalServer implements HttpServer {
     addIntakeRoute(app, this.#deps.intakes);
     addKeptRoutes(app, this.#deps);
     addDriftRoutes(app, this.#deps);
+    addTapRoute(app, this.#deps.taps, this.#log);
+    addReloadRoute(app, this.#deps.reload);
     await app.ready();
     await this.#openUnix(app);
     if (this.#options.enabled) await this.#openTcp(app);

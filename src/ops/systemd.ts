@@ -13,8 +13,23 @@ export interface NotifierDeps {
   readonly log: Log;
   /** Reasons why the daemon does not live; empty when it does. Asked before each ping. */
   readonly stalled: () => readonly string[];
-  /** SHOAL_NOTIFY_FD, WATCHDOG_USEC and WATCHDOG_PID are read from it and taken out, so that no child takes them for its own. */
-  readonly env?: NodeJS.ProcessEnv;
+  /** What `takeNotifyEnv` took. */
+  readonly env: NotifyEnv;
+}
+
+const names = ['SHOAL_NOTIFY_FD', 'WATCHDOG_USEC', 'WATCHDOG_PID'] as const;
+
+export type NotifyEnv = Partial<Record<(typeof names)[number], string>>;
+
+/** How systemd is reached, taken out of an environment, so that no child takes it for its own. A process does so once, whoever it starts. */
+export function takeNotifyEnv(env: NodeJS.ProcessEnv = process.env): NotifyEnv {
+  const taken: NotifyEnv = {};
+  for (const name of names) {
+    const value = env[name];
+    if (value !== undefined) taken[name] = value;
+    delete env[name];
+  }
+  return taken;
 }
 
 /** systemd shows the first line only, and a long one is no status. */
@@ -23,7 +38,7 @@ const statusCharsMax = 200;
 export class SystemdNotifier {
   readonly #log: Log;
   readonly #stalled: () => readonly string[];
-  readonly #env: NodeJS.ProcessEnv;
+  readonly #env: NotifyEnv;
   #fd: number | null = null;
   #timer: NodeJS.Timeout | undefined;
   #status = '';
@@ -31,7 +46,7 @@ export class SystemdNotifier {
   constructor(deps: NotifierDeps) {
     this.#log = deps.log.child({ part: 'systemd' });
     this.#stalled = deps.stalled;
-    this.#env = deps.env ?? process.env;
+    this.#env = deps.env;
   }
 
   /** Whether systemd listens. */
@@ -42,7 +57,6 @@ export class SystemdNotifier {
   start(): void {
     const fd = descriptor(this.#env.SHOAL_NOTIFY_FD);
     const watchdogMs = watchdogPeriodMs(this.#env);
-    for (const name of ['SHOAL_NOTIFY_FD', 'WATCHDOG_USEC', 'WATCHDOG_PID']) delete this.#env[name];
     if (fd === null) return;
     this.#fd = fd;
     if (watchdogMs !== null) this.#timer = setInterval(() => this.#ping(), watchdogMs / 2);
@@ -63,6 +77,11 @@ export class SystemdNotifier {
   /** Says goodbye; the watchdog is fed on until `stop`, as long as the drain makes progress. */
   stopping(): void {
     this.#send('STOPPING=1\nSTATUS=stopping');
+  }
+
+  /** Says that a stop is followed by a start in the same process (sd_notify(3), RELOADING=1): `ready` of the next one ends it. */
+  reloading(): void {
+    this.#send(`RELOADING=1\nMONOTONIC_USEC=${process.hrtime.bigint() / 1000n}\nSTATUS=reloading`);
   }
 
   stop(): void {
@@ -97,7 +116,7 @@ function descriptor(text: string | undefined): number | null {
   }
 }
 
-function watchdogPeriodMs(env: NodeJS.ProcessEnv): number | null {
+function watchdogPeriodMs(env: NotifyEnv): number | null {
   const forAnother = env.WATCHDOG_PID !== undefined && env.WATCHDOG_PID !== String(process.pid);
   const microseconds = Number(env.WATCHDOG_USEC);
   return forAnother || !Number.isFinite(microseconds) || microseconds < 1000 ? null : microseconds / 1000;

@@ -167,6 +167,9 @@ test('data is served on the unix socket and refused on TCP, however the path is 
     t.notMatch(answer.text, /scan/);
   }
   t.match(await ask({ host: '127.0.0.1', port: port(), path: '/v1/status', method: 'HEAD' }), { status: 403 });
+  t.match(await ask({ host: '127.0.0.1', port: port(), path: '/v1/inputs/inbox/captures' }), { status: 403 });
+  t.match(await ask({ host: '127.0.0.1', port: port(), path: '/v1/reload', method: 'POST' }), { status: 403 });
+  t.match(await ask({ socketPath, path: '/v1/reload', method: 'POST' }), { status: 202, json: { boot: 7 } });
 });
 
 test('results are filtered, paged and explained; wrong questions are answered with a sentence', async (t) => {
@@ -177,6 +180,10 @@ test('results are filtered, paged and explained; wrong questions are answered wi
   t.match(await get('/v1/results?limit=2&before=4&pipeline=signs'), { json: { results: [{ id: 'id2' }, { id: 'id3' }] } });
   t.match(await get('/v1/results?pipeline=faces'), { json: { results: [{ id: 'id4' }], next_before: null } });
   t.match(await get('/v1/results/id3'), { json: { id: 'id3', payload: '{"schema":"shoal/result/1"}' } });
+  t.match(await get('/v1/inputs/inbux/captures'), { status: 404, json: { error: 'no input is called "inbux"; there are: inbox, door' } });
+  t.match(await get('/v1/inputs/door/captures'), { status: 403, json: { error: /parts of what door sees are hidden/ } });
+  t.match(await get('/v1/inputs/inbox/captures?for_s=0'), { status: 400, json: { error: /for_s is a number of seconds, 1/ } });
+  t.match(await get('/v1/inputs/inbox/captures'), { status: 429, json: { error: /at most 4 may watch/ } });
   t.match(await get('/v1/quarantine'), { json: { quarantine: [{ name: 'bomb.png' }] } });
   t.match(await get('/v1/results/none'), { status: 404, json: { error: /no result has the id none/ } });
   for (const path of [

@@ -40,11 +40,11 @@ async function listen(): Promise<Ears> {
 
 const script = `
 import { spawnSync } from 'node:child_process';
-import { SystemdNotifier } from ${JSON.stringify(notifierUrl)};
+import { SystemdNotifier, takeNotifyEnv } from ${JSON.stringify(notifierUrl)};
 import { createLog } from ${JSON.stringify(logUrl)};
 let stalled = [];
 const fd = process.env.SHOAL_NOTIFY_FD;
-const notifier = new SystemdNotifier({ log: createLog({ level: 'info', format: 'json' }), stalled: () => stalled });
+const notifier = new SystemdNotifier({ log: createLog({ level: 'info', format: 'json' }), stalled: () => stalled, env: takeNotifyEnv() });
 notifier.start();
 const left = ['SHOAL_NOTIFY_FD', 'WATCHDOG_USEC', 'WATCHDOG_PID', 'NOTIFY_SOCKET'].filter((name) => name in process.env);
 const inherited = spawnSync('sh', ['-c', '[ -e /proc/self/fd/' + (fd ?? 99) + ' ]']).status === 0;
@@ -55,6 +55,7 @@ process.stdin.setEncoding('utf8').on('data', (text) => {
     if (word === 'stall') stalled = ['store made no progress for 11 s'];
     if (word === 'move') stalled = [];
     if (word === 'status') { notifier.status('a\\nb'); notifier.status('a\\nb'); }
+    if (word === 'reload') notifier.reloading();
     if (word === 'stop') { notifier.stopping(); notifier.stop(); notifier.stop(); process.stdin.destroy(); }
   }
 });`;
@@ -107,9 +108,15 @@ test('systemd hears ready, status, the watchdog while there is progress and only
   await until(() => pings() > before);
   t.ok(pings() > before, 'fed again');
   daemon.tell('status');
+  daemon.tell('reload');
   daemon.tell('stop');
   await until(() => ears.heard.includes('STOPPING=1;STATUS=stopping'));
   t.equal(ears.heard.filter((message) => message === 'STATUS=a b').length, 1, 'a status is one line, sent once');
+  const monotonicUs = Number(
+    ears.heard.flatMap((message) => /^RELOADING=1;MONOTONIC_USEC=(\d+);STATUS=reloading$/.exec(message)?.[1] ?? []),
+  );
+  const uptimeUs = Number(readFileSync('/proc/uptime', 'utf8').split(' ')[0]) * 1e6;
+  t.ok(monotonicUs > 0 && monotonicUs <= uptimeUs + 1e6, `a reload is told with the monotonic time: ${monotonicUs}, up ${uptimeUs}`);
   t.equal(ears.heard.at(-1), 'STOPPING=1;STATUS=stopping');
 });
 
@@ -244,6 +251,7 @@ test('the unit restarts always, but never a broken configuration', async (t) => 
   for (const line of [
     'Type=notify',
     'NotifyAccess=main',
+    'ExecReload=/bin/kill -HUP \\$MAINPID',
     'WatchdogSec=30',
     'Restart=always',
     'StartLimitIntervalSec=0',

@@ -116,9 +116,9 @@ export class DaemonProcess {
     this.#child.kill('SIGTERM');
   }
 
-  ask(path: string): Promise<Answer> {
+  ask(path: string, method: 'GET' | 'POST' = 'GET'): Promise<Answer> {
     return new Promise((done, reject) => {
-      const asked = request({ socketPath: this.#scratch.socket, path, agent: false, timeout: 5000 }, (response) => {
+      const asked = request({ socketPath: this.#scratch.socket, path, method, agent: false, timeout: 5000 }, (response) => {
         let text = '';
         response.setEncoding('utf8');
         response.on('data', (piece: string) => (text += piece));

@@ -7,6 +7,6 @@ import { Daemon } from '../../src/daemon.js';
 import { parts } from '../../src/parts.js';
 
 const path = process.argv[process.argv.indexOf('--config') + 1] ?? '';
-const daemon = new Daemon(await loadConfig(path, parts), 'control', { markDelivered: 'at-hand-over' });
+const daemon = new Daemon(await loadConfig(path, parts), 'control', { relay: { markDelivered: 'at-hand-over' } });
 process.once('SIGTERM', () => void daemon.stop().then(() => process.exit(0)));
 await daemon.start();
