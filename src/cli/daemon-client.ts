@@ -68,7 +68,8 @@ interface Answer {
   readonly mediaType: string;
 }
 
-async function ask(socketPath: string, path: string, told?: Told): Promise<{ status: number; body: unknown }> {
+/** Whatever the status. Throws DAEMON_UNREACHABLE. */
+export async function ask(socketPath: string, path: string, told?: Told): Promise<{ status: number; body: unknown }> {
   const { status, bytes } = await reached(socketPath, send(socketPath, path, told));
   return { status, body: parse(socketPath, bytes.toString('utf8')) };
 }
@@ -111,7 +112,7 @@ function parse(socketPath: string, text: string): unknown {
   }
 }
 
-function unreachable(socketPath: string, error: NodeJS.ErrnoException): string {
+export function unreachable(socketPath: string, error: NodeJS.ErrnoException): string {
   switch (error.code) {
     case 'ENOENT':
     case 'ECONNREFUSED':

@@ -1,3 +1,2 @@
 /** What every command says that changes models under a daemon that may run. */
-export const readAtStart =
-  'The daemon reads models, pins and calibrations at its start: "systemctl restart shoal" (nothing is lost by it).';
+export const readAtStart = 'The daemon reads models, pins and calibrations at its start: "systemctl reload shoal" (nothing is lost by it).';

@@ -9,8 +9,18 @@ import type { Written } from '../../learn/write-learned.js';
 import { duration } from '../../tasks/anomaly-words.js';
 import { shortNumber } from '../../tasks/series-windows.js';
 import { readAtStart } from '../catalogue/read-at-start.js';
+import { sentenceOf, type TakenUp } from './take-up.js';
 
-export function anomalyText({ examples, evaluated, learned }: LearnedAnomaly, written: Written | null, tookMs: number): string {
+export interface Outcome {
+  /** Null for a dry run. */
+  readonly written: Written | null;
+  /** Null where no daemon was asked. */
+  readonly takenUp: TakenUp | null;
+  readonly tookMs: number;
+}
+
+export function anomalyText({ examples, evaluated, learned }: LearnedAnomaly, outcome: Outcome): string {
+  const { written, takenUp, tookMs } = outcome;
   const { model, threshold, scores, suspicious } = evaluated;
   const above = mean(scores.map((score) => (score > threshold ? 1 : 0)));
   const states = model.states.count === 1 ? 'one state' : `${model.states.count} states`;
@@ -24,7 +34,12 @@ export function anomalyText({ examples, evaluated, learned }: LearnedAnomaly, wr
     '',
     ...(written === null
       ? ['Nothing was written (--dry-run).']
-      : [`${written.ref} is in ${written.folder}. Use it on an input:`, '', example(examples.window, learned.name), '', readAtStart]),
+      : [
+          ...(takenUp?.kind === 'reloaded' && takenUp.pipelines.length > 0
+            ? [`${written.ref} is in ${written.folder}.`]
+            : [`${written.ref} is in ${written.folder}. Use it on an input:`, '', example(examples.window, learned.name), '']),
+          takenUp === null ? readAtStart : sentenceOf(takenUp, written.ref),
+        ]),
     '',
   ].join('\n');
 }

@@ -23,6 +23,8 @@ import { classesText } from './classes/classes-text.js';
 import { readFolders, readTable, type Samples } from './classes/read-samples.js';
 import { type ClassSubject, subjectOf } from './classes/subjects.js';
 import { TaskEngine } from './classes/task-engine.js';
+import { positive, socketOf } from './options.js';
+import { sentenceOf, takeUpOrUndo } from './take-up.js';
 
 interface ClassesOptions extends PlaceOptions {
   readonly name: string;
@@ -36,6 +38,8 @@ interface ClassesOptions extends PlaceOptions {
   readonly window?: number;
   readonly level?: true;
   readonly out?: string;
+  readonly socket?: string;
+  readonly reload: boolean;
   readonly json?: true;
 }
 
@@ -65,13 +69,15 @@ export function classesCommand(context: ModelsContext): Command {
     .option('--out <folder>', "folder of models that gets <name>/<version>/; the board's own without it")
     .option('-c, --config <file>', 'configuration whose folders count')
     .option('--state-dir <folder>', 'where the daemon keeps its data')
+    .option('--socket <path>', "the daemon's unix socket; that of the configuration without it")
+    .option('--no-reload', 'leave the running daemon with the models it has')
     .option('--json', 'print the answer as JSON')
     .addHelpText('after', help)
     .action((options: ClassesOptions) => learn(context, options));
 }
 
 async function learn(context: ModelsContext, options: ClassesOptions): Promise<void> {
-  const { registry, paths } = await openModelsSetting(context, options);
+  const { registry, paths, settings } = await openModelsSetting(context, options);
   const folder = options.out ?? folderForNew(paths);
   const given = await samplesOf(options);
   const { labels, samples, copies } = given;
@@ -102,11 +108,13 @@ async function learn(context: ModelsContext, options: ClassesOptions): Promise<v
   const written = await writeLearned(folder, learned, judge).catch((error: unknown) => {
     throw asFolderError(error, folder, options.out === undefined ? undefined : 'name another folder with --out');
   });
+  const reloads = options.reload && options.out === undefined;
+  const takenUp = reloads ? await takeUpOrUndo(socketOf(context, settings, options.socket), folder, written.ref) : null;
   const stage = `{ task: ${learned.task}, model: ${written.ref}, as: kinds }`;
   context.stdout.write(
     options.json
-      ? `${JSON.stringify({ model: written.ref, folder: written.folder, task: learned.task, on: subject.on, ...figuresOf(classes) })}\n`
-      : `${written.ref} is in ${written.folder}. A stage of it:\n  - ${stage}\n${readAtStart}\n`,
+      ? `${JSON.stringify({ model: written.ref, folder: written.folder, task: learned.task, on: subject.on, taken_up: takenUp, ...figuresOf(classes) })}\n`
+      : `${written.ref} is in ${written.folder}. A stage of it:\n  - ${stage}\n${takenUp === null ? readAtStart : sentenceOf(takenUp, written.ref)}\n`,
   );
 }
 
@@ -169,12 +177,6 @@ function pattern(text: string): RegExp {
   } catch (error) {
     throw new InvalidArgumentError(`expected a regular expression, such as '^([a-z]+)_': ${(error as Error).message}`);
   }
-}
-
-function positive(text: string): number {
-  const value = Number(text);
-  if (!(value > 0 && Number.isFinite(value))) throw new InvalidArgumentError('expected a number above 0');
-  return value;
 }
 
 function share(text: string): number {
