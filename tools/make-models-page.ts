@@ -26,7 +26,7 @@ shoal models add yolox-nano
 shoal infer photo.jpg --task detect-objects
 \`\`\`
 
-A running daemon takes a new model at its next start: \`systemctl restart shoal\`.
+A running daemon takes a new model when it reads its models anew: \`systemctl reload shoal\`.
 `;
 
 const explanation = `## How to read this page
