@@ -3,7 +3,8 @@
 // turn, which doubles the time of the suite and hides what environment a child really gets from us.
 // A file whose tests have all been told but whose process does not end is ended here and says what it held open: its tests
 // are judged by what they said, and what keeps a process of the product alive is a matter for tests that look at that.
-// usage: run-tests.mjs FOLDER... [-- --jobs=N --timeout=SECONDS]; a folder is taken below test/, without faults/ unless named.
+// usage: run-tests.mjs FOLDER... [-- --jobs=N --timeout=SECONDS]; a folder is taken below test/. Without one: all but faults/ and the
+// files named *.slow.test.ts, which `slow` stands for.
 import { spawn } from 'node:child_process';
 import { chmodSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -17,11 +18,18 @@ const timeoutS = option('timeout', 240);
 /** How long a process may take to end after its last test: a loaded board needs a few seconds. */
 const graceMs = 20_000;
 
+/** They start dozens of processes, or build many models: not for every change. */
+function isSlow(file) {
+  return file.endsWith('.slow.test.ts');
+}
+
 const files = readdirSync('test', { recursive: true, withFileTypes: true })
   .filter((entry) => entry.isFile() && entry.name.endsWith('.test.ts'))
   .map((entry) => join(entry.parentPath, entry.name))
   .filter((file) =>
-    folders.length === 0 ? !file.startsWith('test/faults/') : folders.some((folder) => file.startsWith(join('test', folder))),
+    folders.length === 0
+      ? !file.startsWith('test/faults/') && !isSlow(file)
+      : folders.some((folder) => (folder === 'slow' ? isSlow(file) : file.startsWith(join('test', folder)))),
   )
   // The largest first: a long one that starts last would run alone.
   .sort((a, b) => statSync(b).size - statSync(a).size);
