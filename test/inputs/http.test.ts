@@ -3,14 +3,17 @@ import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import type { Input } from '../../src/core/contracts.js';
+import { captureId } from '../../src/core/id.js';
 import { limits } from '../../src/core/limits.js';
 import { Secret } from '../../src/core/secret.js';
+import { Keys } from '../../src/inputs/http/keys.js';
 import type { HttpInputOptions } from '../../src/inputs/http/options.js';
 import { httpInput } from '../../src/inputs/http.js';
 import { HeldCorridor, replayableInputContract } from '../contracts/input-contract.js';
 import { FileLedger } from '../support/file-ledger.js';
 import { png } from '../support/folder-bench.js';
 import { type HttpBench, httpBench, postOverSocket } from '../support/http-bench.js';
+import { ManualClock } from '../support/settled.js';
 import { until } from '../support/until.js';
 
 test('an HTTP input keeps the promises of a replayable one', async (t) => {
@@ -257,4 +260,21 @@ test('a slow caller is let go, others go on', async (t) => {
   await until('it is taken', () => s.corridor.offered.length === 1);
   t.equal((await s.post(png)).status, 202);
   for (const socket of held) socket.destroy();
+});
+
+test('keys that are read anew in one life stay on the disk, and of two files of one key the later counts', async (t) => {
+  const folder = t.testdir();
+  const clock = new ManualClock();
+  const [older, capture] = [captureId(clock.wall - 60_000), captureId(clock.wall)];
+  const keys = new Keys(folder, 1, clock);
+  await keys.keep('k1', capture);
+  for (let i = 0; i < 3; i++) await keys.load();
+  t.equal(keys.find('k1'), capture);
+  const [file = ''] = readdirSync(folder);
+  t.match(file, capture, 'its file is there');
+  writeFileSync(join(folder, file.replace(capture, older)), '');
+  const fresh = new Keys(folder, 1, clock);
+  await fresh.load();
+  t.equal(fresh.find('k1'), capture, 'a later life knows it');
+  t.same(readdirSync(folder), [file], 'control: what it stood for before is dropped');
 });

@@ -31,7 +31,7 @@ export class Keys {
     this.#clock = clock;
   }
 
-  /** Reads what an earlier life kept. The folder must be there. */
+  /** Reads what an earlier life kept; again after trouble with the folder, and then what is known stays. The folder must be there. */
   async load(): Promise<void> {
     const found: { hash: string; capture: string }[] = [];
     for await (const name of names(this.#folder)) {
@@ -42,6 +42,8 @@ export class Keys {
     found.sort((a, b) => (a.capture < b.capture ? -1 : 1));
     for (const { hash, capture } of found) {
       const before = this.#kept.get(hash);
+      // Known since before the folder was read anew: its file is the one that was found.
+      if (before?.capture === capture) continue;
       if (before !== undefined) await this.#drop(hash, before);
       this.#kept.set(hash, { capture, sinceMs: this.#clock.monoMs() });
     }
