@@ -169,3 +169,26 @@ test('a stop does not wait for an engine that never comes, nor hold a file back'
   t.ok(performance.now() - began < 2000, 'at once');
   t.equal(around.value('shoal_not_kept_total', { input: 'cam', reason: 'stopping' }), 1);
 });
+
+test('what a purge takes back is said again to whoever connects later, one message a watch, until there is a new picture', (t) => {
+  const snapshots = new Snapshots();
+  const said: number[] = [];
+  const unwatch = snapshots.watch((messages) => said.push(...messages.map(({ payload }) => payload.length)));
+  snapshots.show(doorsWatch, Buffer.from('jpeg'));
+  for (let i = 0; i < 3; i++) snapshots.forget([doorsWatch]);
+  t.same(said, [4, 0, 0, 0], 'at once');
+  const { pipeline, input } = doorsWatch;
+  t.match(
+    snapshots.all(),
+    [{ pipeline, input, sinks: null, payload: { length: 0 } }],
+    'a broker that was away then is told at its next connect',
+  );
+  t.equal(snapshots.all().length, 1, 'however often it was purged');
+  snapshots.show(doorsWatch, Buffer.from('newer'));
+  t.same(
+    snapshots.all().map(({ payload }) => Buffer.from(payload).toString()),
+    ['newer'],
+  );
+  unwatch();
+  t.end();
+});
