@@ -75,8 +75,8 @@ export class Keeping {
 
   /** Rejects with a STORE_ error. */
   purge(request: PurgeRequest): Promise<PurgeCount> {
-    const [shelf, snapshots, watches] = [this.#shelf, this.#snapshots, this.#watches];
-    return purge(request, { shelf, snapshots, watches, store: this.#store, log: this.#surroundings.log });
+    const [shelf, snapshots, keeper, watches] = [this.#shelf, this.#snapshots, this.#keeper, this.#watches];
+    return purge(request, { shelf, snapshots, keeper, watches, store: this.#store, log: this.#surroundings.log });
   }
 
   get #rules() {

@@ -5,7 +5,7 @@
  * made, there is no copy. A capture is a thing of memory until then. One copy is made at a time, before other jobs where an engine comes free;
  * what cannot be made is counted with its reason and never tried again: copies are owed to nobody. A capture that lies in a file keeps it
  * until its copy is made. Of an event that is told as one, its first capture is copied and its best so far with each message, as long as it
- * is in memory; of things that are followed, the capture with which each began.
+ * is in memory; of things that are followed, the capture with which each began. A purge takes what is still in memory along.
  */
 import type { Capture } from '../core/capture.js';
 import type { Engines, KeptShelf, Store, Surroundings } from '../core/contracts.js';
@@ -33,7 +33,7 @@ export interface KeeperParts extends Surroundings {
   readonly hangMs: number;
 }
 
-type Unmade = 'busy' | 'no_face_model' | 'not_copied' | 'engine' | 'disk' | 'stopping';
+type Unmade = 'busy' | 'purged' | 'no_face_model' | 'not_copied' | 'engine' | 'disk' | 'stopping';
 
 /** A copy that is wanted, and what for. */
 interface Wish {
@@ -62,6 +62,8 @@ export class Keeper {
   readonly #open = new Set<string>();
   readonly #sampledMs = new Map<string, number>();
   readonly #wishes = new Map<string, Wish>();
+  /** Captures from before a purge that may still be asked for, or are being copied. */
+  readonly #purged = new WeakSet<Capture>();
   readonly #stir = new Signal();
   readonly #stop = new AbortController();
   /** Told when an engine may have come free, while a copy waits for one. */
@@ -120,6 +122,21 @@ export class Keeper {
     for (const best of this.#best.values()) if (best.capture === capture) best.capture = null;
   }
 
+  /**
+   * For a purge: of what an input captured before this (ms since 1970), or by a clock that may have been wrong, nothing is kept or shown any
+   * more; a copy that is being made is dropped when it comes.
+   */
+  forget(input: string, beforeMs: number): void {
+    const isOld = ({ header }: Capture) => header.input === input && (!header.clockSynced || Date.parse(header.capturedAt) < beforeMs);
+    for (const [key, { capture }] of this.#best) {
+      if (capture === null || !isOld(capture)) continue;
+      this.#purged.add(capture);
+      this.#best.delete(key);
+    }
+    for (const capture of this.#underway.values()) if (isOld(capture)) this.#purged.add(capture);
+    for (const { capture } of this.#wishes.values()) if (isOld(capture)) this.#purged.add(capture);
+  }
+
   #isSample(input: string, results: Settled['results']): boolean {
     const rules = this.#parts.rules[input];
     if (rules?.mode !== 'sample' || !results.some(({ record }) => record.outcome !== 'dropped')) return false;
@@ -170,6 +187,10 @@ export class Keeper {
 
   #wish(capture: Capture, { keep, show }: { readonly keep: boolean; readonly show?: Watch }): void {
     const { id, input } = capture.header;
+    if (this.#purged.has(capture)) {
+      this.#unmade(input, 'purged');
+      return;
+    }
     const known = this.#wishes.get(id);
     if (known === undefined && (this.#wishes.size >= limits.copiesWaitingMax || this.#stop.signal.aborted)) {
       this.#unmade(input, this.#stop.signal.aborted ? 'stopping' : 'busy');
@@ -203,7 +224,9 @@ export class Keeper {
     const { header } = wish.capture;
     const asked = this.#askFor(header.input);
     if (asked === null) return this.#unmade(header.input, 'no_face_model');
-    const copy = await this.#copy(wish.capture, asked);
+    const copy = this.#purged.has(wish.capture) ? null : await this.#copy(wish.capture, asked);
+    // Perhaps only while it was made.
+    if (this.#purged.has(wish.capture)) return this.#unmade(header.input, 'purged');
     if (copy === null) return;
     const { shelf, snapshots } = this.#parts;
     if (copy.mediaType === 'image/jpeg') for (const watch of wish.shownTo) snapshots.show(watch, copy.bytes);

@@ -9,6 +9,7 @@ import type { Capture, CaptureHeader } from '../../src/core/capture.js';
 import { type KeepConfig, keepRules } from '../../src/core/keep.js';
 import type { Watch } from '../../src/core/watch.js';
 import { Keeper } from '../../src/flow/keeper.js';
+import { purge } from '../../src/flow/purge.js';
 import { Snapshots } from '../../src/flow/snapshots.js';
 import { KeptFiles } from '../../src/store/kept-files.js';
 import { Lab, setup } from '../support/engine-lab.js';
@@ -84,7 +85,12 @@ async function scene(t: Test, { keep = { keep: 'events' }, watch = doorsWatch, s
     for (let before = -1; before !== done(); await new Promise((resolve) => setTimeout(resolve, 150))) before = done();
     return ids();
   };
-  return { see, ids, rest, around, shelf, keeper, root };
+  /** A purge of all that was captured by now. */
+  const purgeAll = () => {
+    const request = { input: 'cam', beforeMs: Date.UTC(2100, 0, 1), owed: true, dryRun: false };
+    return purge(request, { shelf, store, snapshots, keeper, watches: [watch], log: around.log });
+  };
+  return { see, ids, rest, around, shelf, keeper, purgeAll, root };
 }
 
 test('of an event the capture that began it stays, and its best; nothing before, nothing of what is no event', async (t) => {
@@ -191,4 +197,23 @@ test('what a purge takes back is said again to whoever connects later, one messa
   );
   unwatch();
   t.end();
+});
+
+test('a purge takes along what is in memory: the best of an event that goes on, and a copy that is being made', async (t) => {
+  const event = await scene(t, {});
+  const seen: string[] = [];
+  for (const score of [0.6, 0.7, 0.95]) seen.push(await event.see(score));
+  t.same(await event.rest(), [seen[1]], 'control: the best waits for the next message');
+  t.match(await event.purgeAll(), { kept_files: 1 });
+  seen.push(await event.see(0.5));
+  for (let i = 0; i < 5; i++) await event.see(null);
+  t.same(await event.rest(), [seen[3]], 'the best since then');
+
+  const sample = await scene(t, { keep: { keep: 'sample', keep_every_ms: 1000 } });
+  await sample.see(0.9);
+  t.match(await sample.purgeAll(), { kept_files: 0 }, 'control: there is no copy yet');
+  t.same(await sample.rest(), []);
+  t.equal(sample.around.value('shoal_not_kept_total', { input: 'cam', reason: 'purged' }), 1);
+  const young = await sample.see(0.9);
+  t.same(await sample.rest(), [young], 'control: what comes later is kept');
 });
