@@ -319,7 +319,7 @@ export interface KeptShelf {
   list(query: { readonly input?: string; readonly limit: number }): Promise<readonly KeptRow[]>;
   /** Null where there is none. The caller owns the bytes. */
   read(id: string): Promise<{ readonly mediaType: string; readonly bytes: Uint8Array } | null>;
-  /** Removes, or with `dryRun` only counts. */
+  /** Removes, or with `dryRun` only counts. Rejects with STORE_UNAVAILABLE where a folder cannot be read; what could be is gone then. */
   purge(request: Pick<PurgeRequest, 'input' | 'beforeMs' | 'dryRun'>): Promise<{ readonly files: number; readonly bytes: number }>;
 }
 

@@ -5,6 +5,9 @@ import { createHash, randomFillSync } from 'node:crypto';
 
 export const idPattern = /^[A-Za-z0-9_-]{1,64}$/;
 
+/** An id that `captureId` made. */
+export const captureIdPattern = /^[0-7][0-9a-hjkmnp-tv-z]{25}$/;
+
 /** What may stand before `shoal/` in a topic: nothing, or one or two levels, so that no topic has more than seven. */
 export const topicPrefixPattern = /^(?:[A-Za-z0-9_.-]{1,64}(?:\/[A-Za-z0-9_.-]{1,64})?)?$/;
 

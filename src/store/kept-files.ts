@@ -11,7 +11,7 @@ import { chmod, mkdir, open, readdir, readFile, rename, rm, rmdir, stat } from '
 import { join } from 'node:path';
 import type { KeptShelf, Surroundings } from '../core/contracts.js';
 import { reasonOf, ShoalError } from '../core/errors.js';
-import { idPattern } from '../core/id.js';
+import { captureIdPattern, idPattern, timeOfCaptureId } from '../core/id.js';
 import { type KeepRules, type KeptItem, type KeptRow, keepRules, type PurgeRequest } from '../core/keep.js';
 import { limits } from '../core/limits.js';
 import { dayOf, dayPattern, fileNameOf, readFileName } from './kept-names.js';
@@ -33,6 +33,9 @@ export class KeptFiles implements KeptShelf {
   readonly #surroundings: Surroundings;
   /** By input, the oldest first. */
   readonly #rows = new Map<string, Row[]>();
+  /** Of inputs with folders that could not be read, why. */
+  readonly #unread = new Map<string, readonly string[]>();
+  #isListed = false;
   #turn: Promise<unknown> = Promise.resolve();
   #timer: NodeJS.Timeout | undefined;
   #started = false;
@@ -44,15 +47,15 @@ export class KeptFiles implements KeptShelf {
     this.#surroundings = surroundings;
   }
 
-  /** Resolves when it knows what is there. What cannot be read is told and left. */
+  /** Resolves when it knows what is there. A folder that cannot be read is told and left, and hides no other. */
   start(): Promise<void> {
     if (this.#started) return Promise.resolve();
     this.#started = true;
     this.#timer = setInterval(() => void this.#inTurn(() => this.#tend()).catch(() => {}), limits.keptTendMs).unref();
     return this.#inTurn(async () => {
-      for (const input of await foldersIn(this.#root)) if (idPattern.test(input)) await this.#load(input);
+      await this.#loadAll();
       await this.#tend();
-    }).catch((error: unknown) => this.#complain(error));
+    }).catch((error: unknown) => this.#complain(this.#root, error));
   }
 
   async stop(): Promise<void> {
@@ -105,8 +108,13 @@ export class KeptFiles implements KeptShelf {
 
   purge({ input, beforeMs, dryRun }: Pick<PurgeRequest, 'input' | 'beforeMs' | 'dryRun'>): Promise<{ files: number; bytes: number }> {
     return this.#inTurn(async () => {
-      const old = (this.#rows.get(input) ?? []).filter(({ keptMs }) => keptMs < beforeMs);
+      // What could not be read perhaps can be by now.
+      if (!this.#isListed) await this.#loadAll().catch((error: unknown) => unreadable(input, reasonOf(error)));
+      else if (this.#unread.has(input)) await this.#load(input);
+      const old = (this.#rows.get(input) ?? []).filter((row) => sinceMs(row) < beforeMs);
       if (!dryRun) for (const row of old) await this.#remove(row, 'purge');
+      const unread = this.#unread.get(input);
+      if (unread !== undefined) unreadable(input, unread.join('; '));
       return { files: old.length, bytes: total(old) };
     });
   }
@@ -115,20 +123,30 @@ export class KeptFiles implements KeptShelf {
     return this.#rules[input] ?? keepRules({});
   }
 
+  /** Rejects where the root cannot be read. */
+  async #loadAll(): Promise<void> {
+    for (const input of await foldersIn(this.#root)) if (idPattern.test(input)) await this.#load(input);
+    this.#isListed = true;
+  }
+
+  /** One folder that cannot be read hides no other. */
   async #load(input: string): Promise<void> {
     const rows: Row[] = [];
-    for (const day of await foldersIn(join(this.#root, input))) {
-      if (!dayPattern.test(day)) continue;
-      const folder = join(this.#root, input, day);
-      for (const name of await readdir(folder)) {
-        const known = readFileName(name);
-        // What a death left half written.
-        if (known === null && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
-        if (known === null) continue;
-        const { size, mtimeMs } = await stat(join(folder, name));
-        rows.push({ ...known, input, day, bytes: size, keptMs: mtimeMs });
-      }
-    }
+    const known = this.#unread.get(input) ?? [];
+    const unread: string[] = [];
+    const trying = async (folder: string, read: () => Promise<void>) => {
+      await read().catch((error: unknown) => {
+        unread.push(reasonOf(error));
+        if (!known.includes(reasonOf(error))) this.#complain(folder, error);
+      });
+    };
+    const folder = join(this.#root, input);
+    await trying(folder, async () => {
+      const days = (await foldersIn(folder)).filter((day) => dayPattern.test(day));
+      for (const day of days) await trying(join(folder, day), () => this.#loadDay(input, day, rows));
+    });
+    if (unread.length > 0) this.#unread.set(input, unread);
+    else this.#unread.delete(input);
     this.#rows.set(
       input,
       rows.sort((a, b) => a.keptMs - b.keptMs),
@@ -136,7 +154,20 @@ export class KeptFiles implements KeptShelf {
     this.#gauge(input);
   }
 
+  async #loadDay(input: string, day: string, rows: Row[]): Promise<void> {
+    const folder = join(this.#root, input, day);
+    for (const name of await readdir(folder)) {
+      const known = readFileName(name);
+      // What a death left half written.
+      if (known === null && name.endsWith('.tmp')) await rm(join(folder, name), { force: true });
+      if (known === null) continue;
+      const { size, mtimeMs } = await stat(join(folder, name));
+      rows.push({ ...known, input, day, bytes: size, keptMs: mtimeMs });
+    }
+  }
+
   async #tend(): Promise<void> {
+    for (const input of this.#unread.keys()) await this.#load(input);
     const { clock } = this.#surroundings;
     // A clock that may be wrong must not destroy anything.
     if (!clock.synced()) return;
@@ -198,8 +229,8 @@ export class KeptFiles implements KeptShelf {
     return join(this.#root, input, day, fileNameOf(id, mediaType));
   }
 
-  #complain(error: unknown): void {
-    this.#surroundings.log.warn({ path: this.#root, err: reasonOf(error) }, 'kept copies cannot be looked through: check the folder');
+  #complain(path: string, error: unknown): void {
+    this.#surroundings.log.warn({ path, err: reasonOf(error) }, 'kept copies cannot be looked through: check the folder');
   }
 
   #inTurn<Value>(act: () => Promise<Value>): Promise<Value> {
@@ -207,6 +238,16 @@ export class KeptFiles implements KeptShelf {
     this.#turn = turn;
     return turn;
   }
+}
+
+/** When it was captured, as its id says; an id that is none of ours says nothing, and it was kept later than captured. */
+function sinceMs({ id, keptMs }: Row): number {
+  return captureIdPattern.test(id) ? Math.min(timeOfCaptureId(id), keptMs) : keptMs;
+}
+
+function unreadable(input: string, reason: string): never {
+  const what = `copies of ${input} may be left in a folder that cannot be read (${reason})`;
+  throw new ShoalError('STORE_UNAVAILABLE', `${what}: have the daemon's user read it, and purge again`);
 }
 
 function total(rows: readonly Row[]): number {

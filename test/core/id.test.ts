@@ -1,11 +1,13 @@
 import { test } from 'tap';
-import { captureId, idPattern, resultId, timeOfCaptureId } from '../../src/core/id.js';
+import { captureId, captureIdPattern, idPattern, resultId, timeOfCaptureId } from '../../src/core/id.js';
 
 test('a capture id sorts by time, carries it and may be part of a topic', async (t) => {
   const early = captureId(1_700_000_000_000);
   const late = captureId(1_700_000_000_001);
   t.ok(early < late);
   t.match(early, idPattern);
+  t.match(early, captureIdPattern);
+  t.notMatch('cap-00001', captureIdPattern);
   t.equal(timeOfCaptureId(late), 1_700_000_000_001);
 });
 

@@ -1,8 +1,9 @@
 /** The shelf on a real disk, with a clock that the test moves. */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { type Test, test } from 'tap';
 import { seriesMediaType } from '../../src/core/form.js';
+import { captureId } from '../../src/core/id.js';
 import { type KeptItem, keepRules } from '../../src/core/keep.js';
 import { KeptFiles } from '../../src/store/kept-files.js';
 import { dayOf, fileNameOf, readFileName } from '../../src/store/kept-names.js';
@@ -85,6 +86,62 @@ test('a purge takes what is older of one input, and a dry one only counts', asyn
   t.equal((await shelf.list({ limit: 10 })).length, 3);
   t.same(await shelf.purge({ input: 'cam', beforeMs, dryRun: false }), { files: 1, bytes: 10 });
   t.same((await shelf.list({ limit: 10 })).map(({ id }) => id).sort(), ['b', 'x']);
+});
+
+test('a purge goes by when it was captured, not by when it was kept, after a restart too', async (t) => {
+  const { clock, open } = setUp(t);
+  const first = await open();
+  const beforeMs = clock.wall - 60_000;
+  const [old, young] = [captureId(beforeMs - 1), captureId(beforeMs)];
+  await first.put(item(old, 10));
+  await first.put(item(young, 10));
+  t.same(await first.purge({ input: 'cam', beforeMs, dryRun: true }), { files: 1, bytes: 10 });
+  await first.stop();
+  const second = await open();
+  t.same(await second.purge({ input: 'cam', beforeMs, dryRun: false }), { files: 1, bytes: 10 });
+  t.same(
+    (await second.list({ limit: 10 })).map(({ id }) => id),
+    [young],
+  );
+});
+
+test('a folder that cannot be read hides no other, and a purge of its input says so until it can be', async (t) => {
+  const { root, around, clock, open } = setUp(t);
+  const first = await open();
+  for (const input of ['attic', 'cam', 'door']) await first.put(item(`in-${input}`, 10, input));
+  await first.put({ ...item('later', 10), capturedAt: '2026-01-02T10:00:00.000Z' });
+  await first.stop();
+  const all = { beforeMs: clock.wall + 60_000, dryRun: false };
+  /** Nothing can be asked of it, not even by root. */
+  const sick = join(root, 'cam', '2026-01-01', 'sick.jpg');
+  symlinkSync('nowhere', sick);
+  const second = await open();
+  const warnings = () => around.lines.filter(({ level }) => level === 'warn').map(({ fields }) => fields.path);
+  t.same(warnings(), [join(root, 'cam', '2026-01-01')], 'it is told');
+  t.ok((await second.list({ limit: 10 })).length >= 3, 'other inputs are seen, and other days');
+  for (const dryRun of [true, false]) {
+    await t.rejects(second.purge({ ...all, input: 'cam', dryRun }), {
+      code: 'STORE_UNAVAILABLE',
+      message: /of cam .*sick\.jpg.*purge again/,
+    });
+  }
+  t.notOk(existsSync(join(root, 'cam', '2026-01-02')), 'what could be read is gone');
+  t.same(await second.purge({ ...all, input: 'door' }), { files: 1, bytes: 10 });
+  t.equal(warnings().length, 1, 'once');
+  rmSync(sick);
+  writeFileSync(sick, 'found');
+  const count = await second.purge({ ...all, input: 'cam' });
+  t.ok(count.files >= 1, 'when it can be read it is purged');
+  t.notOk(existsSync(join(root, 'cam', '2026-01-01')));
+  await second.stop();
+
+  renameSync(root, `${root}.aside`);
+  writeFileSync(root, 'no folder');
+  const third = await open();
+  await t.rejects(third.purge({ ...all, input: 'attic' }), { code: 'STORE_UNAVAILABLE' }, 'nothing is known of any');
+  rmSync(root);
+  renameSync(`${root}.aside`, root);
+  t.same(await third.purge({ ...all, input: 'attic' }), { files: 1, bytes: 10 });
 });
 
 test('a name says what it is, and no name leaves its folder', async (t) => {
