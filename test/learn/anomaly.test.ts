@@ -4,7 +4,7 @@ import { type Test, test } from 'tap';
 import { encodeSeries, type Series } from '../../src/core/series.js';
 import type { Task } from '../../src/core/task.js';
 import { type AnomalyOptions, learnAnomaly } from '../../src/learn/anomaly/learn-anomaly.js';
-import { eigenOf, solve } from '../../src/learn/anomaly/linear.js';
+import { eigenOf, greatest, least, solve } from '../../src/learn/anomaly/linear.js';
 import { indicesOf } from '../../src/learn/anomaly/normal-model.js';
 import { returnLevel } from '../../src/learn/anomaly/threshold.js';
 import { bandsOf } from '../../src/learn/anomaly/window-examples.js';
@@ -118,6 +118,14 @@ test('the threshold is one that normal scores return to about as seldom as wante
   const seldom = returnLevel(Array.from({ length: 2000 }, score), 1, 100_000);
   t.ok(seldom > level);
   t.ok(returnLevel(Array.from({ length: 2000 }, score), 1, 100_000, 3) < seldom, 'three in a row are more seldom than one');
+  t.end();
+});
+
+test('a record of months has a greatest and a least', (t) => {
+  const many = Float64Array.from({ length: 300_000 }, (_, i) => 1 + Math.sin(i));
+  t.same([greatest(many) > 1.99, least(many) < 0.01], [true, true]);
+  t.same([greatest([]), least([])], [Number.NEGATIVE_INFINITY, Number.POSITIVE_INFINITY]);
+  t.ok(returnLevel(new Float64Array(16 * 300_000).fill(1), 60, 86_400 * 30) >= 1, 'a sixteenth of them is more than the stack holds');
   t.end();
 });
 

@@ -10,7 +10,7 @@ import { limits } from '../../core/limits.js';
 import { channelOf, type Series } from '../../core/series.js';
 import { shortNumber } from '../../tasks/series-windows.js';
 import { type Recording, refused } from './examples.js';
-import { median } from './linear.js';
+import { greatest, least, median } from './linear.js';
 
 interface Stretch {
   readonly pieces: Float32Array[][];
@@ -67,9 +67,9 @@ export class JoinedWindows {
     const usual = this.#hops.length === 0 ? first.length : Math.round(median(this.#hops));
     const near = this.#hops.filter((hop) => Math.abs(hop - usual) <= Math.max(1, (unsureMs * rateHz) / 1000, usual * tolerance));
     if (near.length < this.#hops.length / 2) {
-      const [least, most] = [Math.min(...this.#hops), Math.max(...this.#hops)].map((hop) => shortNumber(hop / rateHz));
+      const [shortest, longest] = [least(this.#hops), greatest(this.#hops)].map((hop) => shortNumber(hop / rateHz));
       throw refused(
-        `the windows of ${this.#name} begin ${least} to ${most} s after each other: give the input an even window, such as window: { length_ms: 1000, hop_ms: 500 } with rate_hz`,
+        `the windows of ${this.#name} begin ${shortest} to ${longest} s after each other: give the input an even window, such as window: { length_ms: 1000, hop_ms: 500 } with rate_hz`,
       );
     }
     return { lengthS: first.length / rateHz, hopS: usual / rateHz, rateHz };

@@ -10,7 +10,7 @@ import type { Learned } from '../write-learned.js';
 import { type Evaluated, type EvaluateOptions, evaluate } from './evaluate.js';
 import { type Examples, type Recording, refused } from './examples.js';
 import { forecastExamples } from './forecast-examples.js';
-import { mean, median, quantile } from './linear.js';
+import { greatest, mean, median, quantile } from './linear.js';
 import { windowExamples } from './window-examples.js';
 
 export interface AnomalyOptions extends EvaluateOptions {
@@ -93,7 +93,7 @@ function learnedOf(recordings: readonly Recording[], options: AnomalyOptions, ex
       components: model.components,
       threshold,
       false_alarm_every_s: options.falseAlarmEveryS,
-      held_out: { median: median(scores), p95: quantile(scores, 0.95), p99: quantile(scores, 0.99), greatest: Math.max(...scores), above },
+      held_out: { median: median(scores), p95: quantile(scores, 0.95), p99: quantile(scores, 0.99), greatest: greatest(scores), above },
       last_fifth_above: lateAbove,
       drift_accepted: options.acceptDrift,
       suspicious,

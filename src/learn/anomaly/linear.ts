@@ -30,6 +30,20 @@ export function median(values: ArrayLike<number>): number {
   return sorted.length % 2 === 1 ? upper : ((sorted[(sorted.length >> 1) - 1] ?? Number.NaN) + upper) / 2;
 }
 
+/** Infinity of nothing. Unlike Math.min it takes any number of values: arguments lie on the stack. */
+export function least(values: ArrayLike<number>): number {
+  let smallest = Number.POSITIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) smallest = Math.min(smallest, values[i] ?? smallest);
+  return smallest;
+}
+
+/** -Infinity of nothing; of any number of values. */
+export function greatest(values: ArrayLike<number>): number {
+  let largest = Number.NEGATIVE_INFINITY;
+  for (let i = 0; i < values.length; i++) largest = Math.max(largest, values[i] ?? largest);
+  return largest;
+}
+
 export function mean(values: ArrayLike<number>): number {
   let sum = 0;
   for (let i = 0; i < values.length; i++) sum += values[i] ?? 0;

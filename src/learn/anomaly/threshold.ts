@@ -8,7 +8,7 @@
  *
  * Source: Gumbel, Statistics of Extremes (1958); Coles, An Introduction to Statistical Modeling of Extreme Values (2001), section 3.
  */
-import { deviation, mean, quantile } from './linear.js';
+import { deviation, greatest, mean, quantile } from './linear.js';
 
 const eulerGamma = 0.5772156649;
 /** Stretches: enough for two moments; longer ones forget more of what neighbours have in common. */
@@ -26,7 +26,7 @@ export function returnLevel(scores: ArrayLike<number>, hopS: number, everyS: num
   });
   const length = Math.max(1, Math.ceil(least.length / stretches));
   const maxima: number[] = [];
-  for (let start = 0; start < least.length; start += length) maxima.push(Math.max(...least.subarray(start, start + length)) ** 2);
+  for (let start = 0; start < least.length; start += length) maxima.push(greatest(least.subarray(start, start + length)) ** 2);
   const scale = (deviation(maxima) * Math.sqrt(6)) / Math.PI;
   const place = mean(maxima) - eulerGamma * scale;
   const times = Math.max(2, everyS / (length * hopS));

@@ -6,7 +6,7 @@ import { windowWords } from '../../tasks/anomaly-words.js';
 import { type SeriesFeature, type SeriesFeatureParams, SeriesFeatures } from '../../tasks/series-features.js';
 import { namedChannels, shortNumber, windowStarts } from '../../tasks/series-windows.js';
 import { commonRate, type Examples, type Place, type Recording, refuseConstant, refused } from './examples.js';
-import { median } from './linear.js';
+import { greatest, median } from './linear.js';
 import { normalGraph } from './normal-onnx.js';
 
 export interface WindowOptions {
@@ -118,8 +118,8 @@ function featureParams(
   { channels, level = rateHz <= levelHzMax }: WindowOptions,
 ): SeriesFeatureParams {
   const usual = channels.map((_, c) => median(places.map((place) => rms(cut(place, channels, samples)[c] ?? new Float32Array()))));
-  const greatest = channels.map((_, c) => Math.max(...places.map((place) => rms(cut(place, channels, samples)[c] ?? new Float32Array()))));
-  refuseConstant(channels, greatest);
+  const loudest = channels.map((_, c) => greatest(places.map((place) => rms(cut(place, channels, samples)[c] ?? new Float32Array()))));
+  refuseConstant(channels, loudest);
   const correlations = channels.length > 1 && channels.length <= pairsMax;
   const pairs = correlations ? (channels.length * (channels.length - 1)) / 2 : 0;
   const room = Math.floor((limits.learnFeaturesMax - pairs) / channels.length) - statisticsPerChannel - (level ? 1 : 0);
