@@ -131,7 +131,7 @@ function featureParams(
     rate_hz: rateHz,
     samples,
     hop_samples: hop,
-    channels: channels.map((name, c) => ({ name, floor: Math.max((usual[c] ?? 0) * floorShare, (greatest[c] ?? 0) * floorShare * 0.1) })),
+    channels: channels.map((name, c) => ({ name, floor: Math.max((usual[c] ?? 0) * floorShare, (loudest[c] ?? 0) * floorShare * 0.1) })),
     level,
     bands_hz: bandsOf(samples, rateHz, Math.min(bandsMax, room)),
     correlations,
