@@ -71,6 +71,20 @@ test('numbers become windows of a series', async (t) => {
   t.same([...(second?.data ?? [])], [3, 4, 5, 6, -3, -4, -5, -6]);
 });
 
+test('what a command had begun when it ended is counted', async (t) => {
+  const skipped = async (options: object, reason: string) => {
+    const around = testSurroundings();
+    const input = make(options, liveContext(`${t.testdir({})}/ledger`, around));
+    await input.start(new TakingCorridor().offer);
+    await until('it is counted', () => (around.value('shoal_input_skipped_total', { input: 'live', reason }) ?? 0) > 0).finally(() =>
+      input.stop(),
+    );
+  };
+  await skipped({ command: ['printf', '1\\n2\\n'], format: 'csv', fields: ['x'], window: { samples: 4 } }, 'gap');
+  const sound = { format: 'pcm', rate_hz: 16_000, window: { length_ms: 500 } };
+  await skipped({ command: ['head', '-c', '1000', '/dev/zero'], ...sound }, 'incomplete');
+});
+
 test('raw sound, raw pixels and binary pieces', async (t) => {
   const sound = { command: ['head', '-c', '64000', '/dev/zero'], format: 'pcm', rate_hz: 16_000, window: { length_ms: 500, hop_ms: 250 } };
   const heard = await captures(t, sound, 3);

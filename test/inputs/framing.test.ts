@@ -115,12 +115,28 @@ test('any bytes at all: pieces are bounded, and nothing throws', (t) => {
 test('windows of bytes begin every hop', (t) => {
   fc.assert(
     fc.property(arrivals(anyBytes), fc.integer({ min: 1, max: 20 }), fc.integer({ min: 1, max: 30 }), ({ all, parts }, length, hop) => {
-      const sliding = new SlidingBytes(length, hop);
+      const sliding = new SlidingBytes(length, hop, () => t.fail('nothing was dropped'));
       const wanted: string[] = [];
       for (let at = 0; at + length <= all.length; at += hop) wanted.push(Buffer.from(all.subarray(at, at + length)).toString('latin1'));
       t.same(cutAll(sliding, parts), wanted);
     }),
   );
+  t.end();
+});
+
+test('of windows that overlap, what a reset gives up is told when no window had it', (t) => {
+  const dropped: Dropped[] = [];
+  const sliding = new SlidingBytes(4, 2, (why) => dropped.push(why));
+  t.same(cutAll(sliding, [Buffer.from('abcd')]), ['abcd']);
+  sliding.reset();
+  t.same(dropped, [], 'the half that is kept was in the window before');
+  t.same(cutAll(sliding, [Buffer.from('abcde')]), ['abcd']);
+  sliding.reset();
+  sliding.reset();
+  t.same(dropped, ['incomplete'], 'once');
+  t.same(cutAll(sliding, [Buffer.from('ab')]), []);
+  sliding.reset();
+  t.same(dropped, ['incomplete', 'incomplete']);
   t.end();
 });
 

@@ -4,7 +4,7 @@
  * Guarantees: windows of `length` frames begin every `hop` frames; no frame is in none of them while `hop` <= `length`; holds one window in memory.
  * A frame is one sample of each channel, interleaved, little-endian.
  */
-import type { Framer } from './framer.js';
+import type { Dropped, Framer } from './framer.js';
 
 export const sampleFormats = ['u8', 's16le', 's24le', 's32le', 'f32le'] as const;
 export type SampleFormat = (typeof sampleFormats)[number];
@@ -44,13 +44,17 @@ export class SlidingBytes implements Framer {
   readonly lost = false;
   readonly #piece: Buffer;
   readonly #hop: number;
+  readonly #onDrop: (why: Dropped) => void;
   #filled = 0;
+  /** Of what is filled, what was in the last piece too. */
+  #kept = 0;
   /** Of a hop above the length. */
   #toSkip = 0;
 
-  constructor(length: number, hop: number) {
+  constructor(length: number, hop: number, onDrop: (why: Dropped) => void) {
     this.#piece = Buffer.alloc(length);
     this.#hop = hop;
+    this.#onDrop = onDrop;
   }
 
   push(bytes: Uint8Array): Buffer[] {
@@ -69,7 +73,9 @@ export class SlidingBytes implements Framer {
   }
 
   reset(): void {
+    if (this.#filled > this.#kept) this.#onDrop('incomplete');
     this.#filled = 0;
+    this.#kept = 0;
     this.#toSkip = 0;
   }
 
@@ -78,6 +84,7 @@ export class SlidingBytes implements Framer {
     const kept = Math.max(0, this.#piece.length - this.#hop);
     this.#piece.copyWithin(0, this.#piece.length - kept);
     this.#filled = kept;
+    this.#kept = kept;
     this.#toSkip = Math.max(0, this.#hop - this.#piece.length);
     return piece;
   }

@@ -89,7 +89,7 @@ export class Stream {
   /** What comes next has nothing to do with what came before. */
   reset(): void {
     this.#framer.reset();
-    this.#windows?.end();
+    if (this.#windows !== null && this.#windows.end() > 0) this.#feed.skipped('gap');
     this.#badInARow = 0;
   }
 
@@ -104,7 +104,7 @@ const eachSample: WindowPlan = { by: 'samples', length: 1, hop: 1, periodMs: nul
 
 function framerOf(options: StreamOptions, { sound, picture, midway }: StreamShape, onDrop: (why: Dropped) => void): Framer {
   const maxBytes = options.max_bytes;
-  if (sound !== undefined) return new SlidingBytes(sound.lengthBytes, sound.hopBytes);
+  if (sound !== undefined) return new SlidingBytes(sound.lengthBytes, sound.hopBytes, onDrop);
   if (picture !== undefined) return new FixedFramer(picture.width * picture.height * bytesPerPixel[picture.layout], onDrop);
   if (options.format === 'binary') return new LengthFramer({ prefix: options.length_prefix, maxBytes }, onDrop);
   return new LineFramer({ maxBytes, midway: midway ?? false }, onDrop);
