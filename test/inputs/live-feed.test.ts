@@ -76,6 +76,21 @@ test('silence is trouble, said once, and ends with the next word', async (t) => 
   );
 });
 
+test('a source that is made to wait is not silent', async (t) => {
+  const around = testSurroundings();
+  const feed = new LiveFeed('x', { piece: 'line', silentMs: 60 }, liveContext(`${t.testdir({})}/ledger`, around));
+  const held: (() => void)[] = [];
+  feed.start(() => new Promise((resolve) => held.push(resolve)));
+  feed.heard();
+  for (let i = 0; i < limits.liveOffersMax; i++) feed.push(line(`number ${i}`));
+  t.notOk(feed.room);
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  t.equal(around.states.get('input:x')?.state, 'ok');
+  held[0]?.();
+  await until('with room again, silence is told', () => around.states.get('input:x')?.state === 'down');
+  feed.stop();
+});
+
 test('a source that is being opened may take its time; one that stays silent is told again and again', async (t) => {
   const around = testSurroundings();
   const told: string[] = [];

@@ -170,6 +170,8 @@ export class LiveFeed {
 
   #look(silentMs: number): void {
     const nowMs = this.#context.clock.monoMs();
+    // A source that waits for us says nothing: its silence counts from when there is room again.
+    if (!this.room) this.#heardMs = nowMs;
     if (nowMs - this.#heardMs < silentMs || nowMs < this.#patientMs) return;
     this.#patientMs = nowMs + silentMs;
     const { piece, onSilent } = this.#options;
