@@ -12,6 +12,8 @@ export const wiredLimits = {
   /** So many turns in vain, and at least so long, until a sensor that only says "not now" is down. */
   sensorSilentTurns: 5,
   sensorSilentMs: 2000,
+  /** Readings in a row that failed until a sensor is down and looked for anew: one alone is a disturbance of the bus, so many come before silence is told. */
+  sensorFailedTurns: 3,
   /** Processes looked at to tell who has a device; a board runs a hundred or two. */
   deviceHoldersLookedAt: 4096,
   /** Open files of a command that an operator runs: far above what a pipeline of tools needs. */

@@ -4,6 +4,7 @@
 import { readdirSync } from 'node:fs';
 import { type Test, test } from 'tap';
 import type { InputContext, InputKind } from '../../src/core/contracts.js';
+import { limits } from '../../src/core/limits.js';
 import { decodeSeries } from '../../src/core/series.js';
 import { hwmonInput } from '../../src/inputs/hwmon.js';
 import { iioInput } from '../../src/inputs/iio.js';
@@ -126,6 +127,20 @@ test('iio: units of the ABI, labels, processed values, differences', async (t) =
   near(t, [pump, difference, pressure, humidityrelative, magn], [0.5, -0.016, 101_325, 45.5, 5e-5]);
 });
 
+test('a window that is given up because its device is gone is counted', async (t) => {
+  const tree = accelerometer();
+  const around = testSurroundings();
+  const options = { root: tree.root, device: 'lsm6dsl_accel', channels: ['temp'], window: { samples: 1000 } };
+  const input = make(iioInput, options, liveContext(`${t.testdir({})}/ledger`, around));
+  t.teardown(() => input.stop());
+  await input.start(new TakingCorridor().offer);
+  await until('it is read', () => around.states.get('input:live')?.state === 'ok');
+  t.equal(around.value('shoal_input_skipped_total', { input: 'live', reason: 'gap' }) ?? 0, 0);
+  await tree.unplug();
+  await until('it is told', () => around.states.get('input:live')?.state === 'down');
+  t.equal(around.value('shoal_input_skipped_total', { input: 'live', reason: 'gap' }), 1);
+});
+
 test('a device goes by its name, whatever number it has today', async (t) => {
   const tree = accelerometer();
   const around = testSurroundings();
@@ -159,6 +174,26 @@ test('what is not now is counted, what stays away is told', async (t) => {
   t.ok(around.value('shoal_input_skipped_total', { input: 'live', reason: 'not_now' }) > 5);
   tree.write('devices/platform/soc/i2c-1/1-006a/iio:device0', { in_temp_raw: 1 });
   await until('it is well', () => around.states.get('input:live')?.state === 'ok');
+});
+
+test('a sensor whose bus fails is told with the error, and found anew under another number', async (t) => {
+  const tree = accelerometer();
+  const around = testSurroundings();
+  const options = { root: tree.root, device: 'lsm6dsl_accel', channels: ['temp'] };
+  const input = make(iioInput, options, liveContext(`${t.testdir({})}/ledger`, around));
+  t.teardown(() => input.stop());
+  const state = () => around.states.get('input:live');
+  await input.start(new TakingCorridor().offer);
+  await until('it is read', () => state()?.state === 'ok');
+  const old = 'devices/platform/soc/i2c-1/1-006a/iio:device0';
+  tree.fail(old, 'in_temp_raw');
+  await until('it is told', () => state()?.state === 'down');
+  t.match(state()?.reason, /^temp of lsm6dsl_accel cannot be read \(EIO.*\): check its wires/);
+  t.ok((around.value('shoal_input_skipped_total', { input: 'live', reason: 'unreadable' }) ?? 0) >= limits.sensorFailedTurns);
+  tree.write(old, { name: 'another' });
+  const attributes = { name: 'lsm6dsl_accel', in_temp_raw: 1, in_temp_scale: 1 };
+  tree.add('bus/iio/devices/iio:device7', 'platform/soc/i2c-1/1-006a/iio:device7', attributes);
+  await until('it is well', () => state()?.state === 'ok');
 });
 
 test('hwmon and thermal: units, labels, averages, zones of one type', async (t) => {

@@ -29,6 +29,13 @@ export class FakeSysfs {
     for (const [name, value] of Object.entries(attributes)) writeFileSync(join(this.root, at, name), `${value}\n`);
   }
 
+  /** Reading it answers EIO, as where a chip on a bus does not. The kernel's own: nothing is mapped at the first byte of a process. */
+  fail(at: string, name: string): void {
+    const file = join(this.root, at, name);
+    rmSync(file);
+    symlinkSync('/proc/self/mem', file);
+  }
+
   /** As when a bus is unplugged: all of it, at once. */
   async unplug(): Promise<void> {
     renameSync(this.root, `${this.root}-away`);

@@ -2,8 +2,8 @@
  * A sensor of sysfs, read over and over: the body of `iio`, `hwmon` and `thermal`.
  *
  * Guarantees: reads at `rate_hz` by the monotonic clock, without drift; a turn that is still running when the next is due makes that one skipped, and
- * counted: there is never more than one. A sensor that answers "not now" loses that sample alone, counted; one that is gone is looked for again, by
- * its name, with backoff, and its window at hand is given up. Deliberately no trigger and no buffer of the kernel: it is polled, and jitters by what a
+ * counted: there is never more than one. A sensor that answers "not now" loses that sample alone, counted; one that is gone, or fails
+ * `limits.sensorFailedTurns` times in a row, is looked for again, by its name, with backoff, and its window at hand is given up, counted. Deliberately no trigger and no buffer of the kernel: it is polled, and jitters by what a
  * busy board takes to come round.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -28,6 +28,7 @@ export class PolledInput implements Input {
   readonly #stopping = new AbortController();
   readonly #backoff = new Backoff({ firstMs: limits.childRestartFirstMs, maxMs: limits.childRestartMaxMs });
   #loop: Promise<void> | null = null;
+  #failedInARow = 0;
 
   constructor(name: string, options: SensorOptions, context: InputContext, find: FindSensor) {
     this.#options = options;
@@ -78,10 +79,14 @@ export class PolledInput implements Input {
       const taken = await this.#sample({ name, channels }, values);
       if (signal.aborted) return;
       // What is there instead is told by whoever looks for it next.
-      if (taken === 'gone') return;
+      if (taken === 'gone') {
+        if (windows.end() > 0) this.#feed.skipped('gap');
+        return;
+      }
       if (taken === 'taken') {
         this.#feed.heard();
         this.#backoff.reset();
+        this.#failedInARow = 0;
         windows.push(values, 0, clock.monoMs());
       }
       const late = Math.floor((clock.monoMs() - dueMs) / periodMs);
@@ -101,7 +106,10 @@ export class PolledInput implements Input {
         if (problem === 'gone') return 'gone';
         this.#feed.skipped(problem === 'not-now' ? 'not_now' : 'unreadable');
         if (problem === 'forbidden') this.#feed.trouble(`no permission to read ${channel.name} of ${name}: ${reasonOf(error)}`);
-        return 'skipped';
+        if (problem !== 'failed' || ++this.#failedInARow < limits.sensorFailedTurns) return 'skipped';
+        this.#failedInARow = 0;
+        this.#feed.trouble(`${channel.name} of ${name} cannot be read (${reasonOf(error)}): check its wires and its power`);
+        return 'gone';
       }
     }
     return 'taken';
