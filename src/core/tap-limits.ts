@@ -18,6 +18,8 @@ export const tapLimits = {
   /** Longest (ms) other sources are waited for once a second one is heard. */
   learnSourcesMs: 5_000,
 
+  /** Written by one recording: an hour and a half of sound at 48 kHz in stereo; a card of 8 GB also holds the system. */
+  recordBytesMax: 1024 ** 3,
   /** A reader hears so often (ms) that there is nothing; well within `httpIdleMs`. */
   tapAliveMs: 2_000,
 } as const;

@@ -1,7 +1,15 @@
 /** `shoal learn` as an operator runs it: from a table to a model that `shoal infer` judges another table by, and back. */
-import { existsSync, readFileSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import { tmpdir } from 'node:os';
 import path from 'node:path';
 import { test } from 'tap';
+import type { CommandContext } from '../../src/cli/command-context.js';
+import { hearWindows } from '../../src/cli/learn/hear-windows.js';
+import { enough } from '../../src/cli/learn/record-command.js';
+import type { CaptureHeader } from '../../src/core/capture.js';
+import { limits } from '../../src/core/limits.js';
+import { encodeTapHead } from '../../src/core/tap.js';
 import { shoal } from '../support/shoal-command.js';
 import { csvOf, motor } from '../support/signals.js';
 
@@ -50,4 +58,30 @@ pipelines:
   t.match(JSON.parse(again.stdout), { model: 'pump@2.0.0', events: { on_after_ms: 2000 }, windows: 119 });
   const undone = await shoal(home, 'learn', 'undo', 'pump', '-c', config);
   t.match(undone, { code: 0, stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again./ });
+});
+
+test('why a listening ended is said: sources, files and bytes are no numbers', async (t) => {
+  // A socket's path has 107 bytes at most.
+  const folder = mkdtempSync(path.join(tmpdir(), 'learn-'));
+  const socketPath = path.join(folder, 'socket');
+  const server = createServer((_, response) => {
+    for (let i = 0; i < limits.learnSourcesNamed; i++) {
+      // Retained: what is seen of it is where it came from.
+      const header = { input: 'fleet', source: `fleet/${i}`, retained: i === 0 } as CaptureHeader;
+      response.write(encodeTapHead({ kind: 'capture', header, bytes: 0, missed: 0 }));
+    }
+  }).listen(socketPath);
+  t.teardown(() => {
+    server.closeAllConnections();
+    server.close();
+    rmSync(folder, { recursive: true });
+  });
+  let said = '';
+  const context = { stderr: { write: (text: string) => (said += text) } } as unknown as CommandContext;
+  await t.rejects(hearWindows(context, { socketPath, input: 'fleet', seconds: 60 }), { code: 'USAGE', message: /several sources/ });
+  t.match(said, /shoal: 20 sources were heard after/);
+  t.notMatch(said, /numbers/);
+  t.equal(enough(limits.keptFilesMax - 1, limits.recordBytesMax - 1), null);
+  t.equal(enough(limits.keptFilesMax, 1), 'one recording has at most 10000 files: it ended');
+  t.equal(enough(1, limits.recordBytesMax), 'one recording has at most 1 GiB: it ended');
 });

@@ -32,17 +32,17 @@ export async function hearWindows(context: CommandContext, options: HearOptions)
     onCapture: ({ header }, content) => {
       const from = header.source ?? '';
       if (sources.size < limits.learnSourcesNamed) sources.add(from);
-      if (header.retained === true) return false;
+      if (header.retained === true) return null;
       if (source !== undefined && from !== source) {
         others += 1;
-        return false;
+        return null;
       }
       if (source === undefined && sources.size > 1) {
         severalMs = Math.min(severalMs, performance.now() + limits.learnSourcesMs);
-        return performance.now() >= severalMs || sources.size === limits.learnSourcesNamed;
+        return performance.now() >= severalMs || sources.size === limits.learnSourcesNamed ? `${sources.size} sources were heard` : null;
       }
       windows.take(seriesOf(header, content), header.stream);
-      return windows.full;
+      return windows.full ? `this is as much as is kept (${limits.learnLiveValuesMax} numbers)` : null;
     },
     progress: () => `${windows.count} windows heard`,
   });

@@ -3,7 +3,6 @@
  *
  * Guarantees: Ctrl-C ends the listening, not the command, which goes on with what was heard; a second one ends it at once. What was missed is told.
  */
-import { limits } from '../../core/limits.js';
 import type { TapFrame, TapHead } from '../../core/tap.js';
 import { duration } from '../../tasks/anomaly-words.js';
 import type { CommandContext } from '../command-context.js';
@@ -15,8 +14,8 @@ export interface Listening {
   readonly socketPath: string;
   readonly input: string;
   readonly seconds: number;
-  /** Of each capture; true when that was enough. */
-  onCapture(head: Shown, content: TapFrame['content']): boolean | Promise<boolean>;
+  /** Of each capture; when that was enough, why, for a person. */
+  onCapture(head: Shown, content: TapFrame['content']): string | null | Promise<string | null>;
   /** What was heard so far, for a person. */
   progress(): string;
 }
@@ -56,8 +55,10 @@ export async function listen(context: CommandContext, listening: Listening): Pro
       if (head.kind === 'end') cut = head.reason === 'time' ? null : 'the daemon stops';
       if (head.kind !== 'capture') continue;
       if (head.left_out !== undefined) leftOut += 1;
-      else if (await listening.onCapture(head, content)) {
-        cut = `this is as much as is kept (${limits.learnLiveValuesMax} numbers)`;
+      else {
+        const enough = await listening.onCapture(head, content);
+        if (enough === null) continue;
+        cut = enough;
         break;
       }
     }

@@ -1,7 +1,8 @@
 /**
  * `shoal learn record`: what an input offers, as files: examples for `learn classes`, or a table's worth of windows to look at.
  *
- * Guarantees: a file is whole or not there; none is written over. The bytes are those the pipelines get.
+ * Guarantees: a file is whole or not there; none is written over; it ends at `limits.keptFilesMax` files, or with the one that reaches
+ * `limits.recordBytesMax`, and says so. The bytes are those the pipelines get.
  */
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import path from 'node:path';
@@ -52,7 +53,8 @@ export function recordCommand(context: ModelsContext): Command {
     .option('--socket <path>', "the daemon's unix socket; that of the configuration without it")
     .addHelpText(
       'after',
-      '\nWindows of numbers become tables (CSV). Captures hold what the sensor saw or heard: remove the folder when it has served.',
+      '\nWindows of numbers become tables (CSV). Captures hold what the sensor saw or heard: remove the folder when it has served.\n' +
+        `It ends early at ${limits.keptFilesMax} files or ${limits.recordBytesMax / 1024 ** 3} GiB, and says so.`,
     )
     .action((options: Options) => record(context, options));
 }
@@ -62,30 +64,39 @@ async function record(context: ModelsContext, options: Options): Promise<void> {
   if (!(options.for <= limits.tapSecondsMax)) throw new ShoalError('USAGE', `--for takes up to ${limits.tapSecondsMax / 86_400}d`);
   const settings = (await namedOrUsual(context, options.config))?.settings ?? null;
   let files = 0;
+  let bytes = 0;
   const heard = await listen(context, {
     socketPath: socketOf(context, settings, options.socket),
     input,
     seconds: options.for,
     onCapture: async ({ header }, content) => {
-      if (header.retained === true || (source !== undefined && header.source !== source)) return false;
-      await write(to, header, content).catch((error: unknown) => {
+      if (header.retained === true || (source !== undefined && header.source !== source)) return null;
+      bytes += await write(to, header, content).catch((error: unknown) => {
         throw asFolderError(error, to, 'name another folder with --to');
       });
       files += 1;
-      return files >= limits.keptFilesMax;
+      return enough(files, bytes);
     },
-    progress: () => `${files} files`,
+    progress: () => `${files} files, ${(bytes / 1e6).toFixed(1)} MB`,
   });
   context.stdout.write(`${files} captures of ${input} are in ${to}${heard.missed > 0 ? `; ${heard.missed} were missed` : ''}.\n`);
 }
 
-/** Named by the capture's id, which sorts by time. */
-async function write(folder: string, header: CaptureHeader, content: Uint8Array): Promise<void> {
+/** Why a recording ends that has so many files and bytes; null where there is room for more. */
+export function enough(files: number, bytes: number): string | null {
+  if (files >= limits.keptFilesMax) return `one recording has at most ${limits.keptFilesMax} files: it ended`;
+  return bytes >= limits.recordBytesMax ? `one recording has at most ${limits.recordBytesMax / 1024 ** 3} GiB: it ended` : null;
+}
+
+/** Named by the capture's id, which sorts by time. Returns the size of the file. */
+async function write(folder: string, header: CaptureHeader, content: Uint8Array): Promise<number> {
   await mkdir(folder, { recursive: true });
   const file = path.join(folder, `${header.id}.${extensions[header.mediaType] ?? 'bin'}`);
   const partial = path.join(folder, `.${header.id}.part`);
-  await writeFile(partial, header.mediaType === seriesMediaType ? tableOf(decodeSeries(content)) : content, { mode: 0o600 });
+  const written = header.mediaType === seriesMediaType ? Buffer.from(tableOf(decodeSeries(content))) : content;
+  await writeFile(partial, written, { mode: 0o600 });
   await rename(partial, file);
+  return written.byteLength;
 }
 
 function tableOf(series: Series): string {
