@@ -7,13 +7,13 @@
  */
 import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js';
 import { captureId } from '../core/id.js';
+import { wavOf } from './framing/pcm.js';
 import { Child } from './live/child.js';
 import { LiveFeed } from './live/feed.js';
 import { Freeze } from './live/freeze.js';
 import { adviseOnMicrophone } from './microphone/advice.js';
 import { lostMs, microphoneCommand } from './microphone/command.js';
 import { type MicrophoneOptions, microphoneOptions } from './microphone/options.js';
-import { wavOf } from './microphone/wav.js';
 import { type PcmWindow, PcmWindows } from './microphone/windows.js';
 
 export const microphoneInput: InputKind<MicrophoneOptions> = {
@@ -98,7 +98,8 @@ class MicrophoneInput implements Input {
     if (state === 'well') {
       this.#feed.heard();
       const stream = { id: this.#stream, from, to };
-      this.#feed.push({ name: `window ${++this.#count}`, bytes: wavOf(pcm, rate_hz, channels), stream, monoMs: this.#endedMs });
+      const bytes = wavOf(pcm, { format: 's16le', channels, rateHz: rate_hz });
+      this.#feed.push({ name: `window ${++this.#count}`, bytes, stream, monoMs: this.#endedMs });
       return;
     }
     this.#feed.skipped('frozen');

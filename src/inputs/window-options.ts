@@ -48,6 +48,9 @@ export interface WindowPlan {
   readonly maxGapMs: number;
 }
 
+/** Without a window: each sample is a series by itself. */
+export const eachSample: WindowPlan = { by: 'samples', length: 1, hop: 1, periodMs: null, maxGapMs: Number.POSITIVE_INFINITY };
+
 /** A mistake in the options that no single one of them shows, and the option it is in. Null when there is none. */
 export function explainWindow({ window, rate_hz: rateHz, max_gap_ms: gapMs }: WindowOptions): { path: string[]; message: string } | null {
   if (window === undefined) {

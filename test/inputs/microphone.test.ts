@@ -3,9 +3,9 @@
  */
 import { mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { type Test, test } from 'tap';
+import { wavOf } from '../../src/inputs/framing/pcm.js';
 import { lostMs, microphoneCommand } from '../../src/inputs/microphone/command.js';
 import { microphoneOptions } from '../../src/inputs/microphone/options.js';
-import { wavOf } from '../../src/inputs/microphone/wav.js';
 import { PcmWindows } from '../../src/inputs/microphone/windows.js';
 import { microphoneInput } from '../../src/inputs/microphone.js';
 import { type LiveRig, liveContext, liveInputContract, TakingCorridor } from '../contracts/live-input-contract.js';
@@ -78,7 +78,11 @@ test('what arecord hears is what is captured, to the byte', { skip: skipWithout(
   t.match(corridor.taken[0]?.capture.header, { kind: 'audio', mediaType: 'audio/wav', name: 'window 1', bytes: 44 + 16_000 });
   const [first, second] = corridor.taken.map(({ capture }) => capture.header.stream);
   t.same([first?.from, first?.to, second?.from, second?.to, second?.id], [0, 8000, 4000, 12_000, first?.id]);
-  for (let i = 0; i < 4; i++) t.ok(bytes(i).equals(wavOf(pcm.subarray(i * 8000, i * 8000 + 16_000), 16_000, 1)), `window ${i}`);
+  for (let i = 0; i < 4; i++)
+    t.ok(
+      bytes(i).equals(wavOf(pcm.subarray(i * 8000, i * 8000 + 16_000), { format: 's16le', channels: 1, rateHz: 16_000 })),
+      `window ${i}`,
+    );
 });
 
 test('a card that is not there is named, with those that are', { skip: skipWithout('arecord') }, async (t) => {
@@ -108,7 +112,7 @@ test('overruns are counted, and no window reaches over one; a mute card is dead,
   t.equal(around.value('shoal_input_skipped_total', { reason: 'overrun' }), 1);
   const sound = readFileSync(`${home}/sound`);
   // 25600 bytes are one window, and stop short of nothing; the next begins behind the gap, not with what was left.
-  t.ok(bytes(0).equals(wavOf(sound.subarray(0, 25_600), 16_000, 2)));
+  t.ok(bytes(0).equals(wavOf(sound.subarray(0, 25_600), { format: 's16le', channels: 2, rateHz: 16_000 })));
   t.ok(
     bytes(1)
       .subarray(44, 44 + 12_800)

@@ -19,12 +19,17 @@ const sampleBytes: Readonly<Record<SampleFormat, number>> = { u8: 1, s16le: 2, s
 
 export const frameBytesOf = ({ format, channels }: Pick<PcmLayout, 'format' | 'channels'>): number => sampleBytes[format] * channels;
 
-/** RIFF WAVE with PCM or IEEE float, `samples` as they are; read, not kept. */
+/** Of a WAV file, before its samples. */
+export const wavHeadBytes = 44;
+
+/**
+ * RIFF WAVE with PCM or IEEE float (Multimedia Programming Interface and Data Specifications 1.0), `samples` as they are; copied.
+ */
 export function wavOf(samples: Uint8Array, layout: PcmLayout): Buffer {
   const { format, channels, rateHz } = layout;
-  const file = Buffer.alloc(44 + samples.length);
+  const file = Buffer.alloc(wavHeadBytes + samples.length);
   file.write('RIFF', 0, 'latin1');
-  file.writeUInt32LE(36 + samples.length, 4);
+  file.writeUInt32LE(file.length - 8, 4);
   file.write('WAVEfmt ', 8, 'latin1');
   file.writeUInt32LE(16, 16);
   file.writeUInt16LE(format === 'f32le' ? 3 : 1, 20);
@@ -35,7 +40,7 @@ export function wavOf(samples: Uint8Array, layout: PcmLayout): Buffer {
   file.writeUInt16LE(sampleBytes[format] * 8, 34);
   file.write('data', 36, 'latin1');
   file.writeUInt32LE(samples.length, 40);
-  file.set(samples, 44);
+  file.set(samples, wavHeadBytes);
   return file;
 }
 

@@ -10,7 +10,7 @@ import type { Clock } from '../../core/contracts.js';
 import { limits } from '../../core/limits.js';
 import type { LiveFeed, Seen } from '../live/feed.js';
 import { windowFeed } from '../window-feed.js';
-import { planWindow, type WindowPlan } from '../window-options.js';
+import { eachSample, planWindow } from '../window-options.js';
 import { Windows } from '../windows.js';
 import { FixedFramer } from './fixed-framer.js';
 import type { Dropped, Framer } from './framer.js';
@@ -98,9 +98,6 @@ export class Stream {
     return this.#framer.lost;
   }
 }
-
-/** Without a window: each sample is a series by itself. */
-const eachSample: WindowPlan = { by: 'samples', length: 1, hop: 1, periodMs: null, maxGapMs: Number.POSITIVE_INFINITY };
 
 function framerOf(options: StreamOptions, { sound, picture, midway }: StreamShape, onDrop: (why: Dropped) => void): Framer {
   const maxBytes = options.max_bytes;

@@ -5,7 +5,7 @@
  */
 import { z } from 'zod';
 import { limits } from '../../core/limits.js';
-import { wavHeadBytes } from './wav.js';
+import { wavHeadBytes } from '../framing/pcm.js';
 
 const { microphoneWindowMsMin: shortest, microphoneWindowMsMax: longest } = limits;
 

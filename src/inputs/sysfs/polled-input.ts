@@ -13,7 +13,7 @@ import { reasonOf } from '../../core/errors.js';
 import { limits } from '../../core/limits.js';
 import { LiveFeed } from '../live/feed.js';
 import { windowFeed } from '../window-feed.js';
-import { planWindow, type WindowPlan } from '../window-options.js';
+import { eachSample, planWindow } from '../window-options.js';
 import { Windows } from '../windows.js';
 import { problemOf } from './attribute.js';
 import { chooseChannels, type FindSensor, type Sensor, type SensorOptions } from './sensor.js';
@@ -70,7 +70,7 @@ export class PolledInput implements Input {
     const { signal } = this.#stopping;
     const periodMs = 1000 / this.#options.rate_hz;
     const out = windowFeed(this.#feed, clock, 'arrival', name);
-    const plan = this.#options.window === undefined ? eachSample : (planWindow(this.#options) ?? eachSample);
+    const plan = planWindow(this.#options) ?? eachSample;
     const names = channels.map((channel) => channel.name);
     const windows = new Windows(plan, names, 'arrival', out);
     const values = new Float64Array(channels.length);
@@ -115,5 +115,3 @@ export class PolledInput implements Input {
     return 'taken';
   }
 }
-
-const eachSample: WindowPlan = { by: 'samples', length: 1, hop: 1, periodMs: null, maxGapMs: Number.POSITIVE_INFINITY };
