@@ -4,7 +4,7 @@
  * Guarantees: the command is run as it is written, without a shell, with the sandbox of exec/sandbox.ts; it ends with the input and with the daemon,
  * with all that it started in its process group, and is started again with backoff whenever it ends. While the corridor has no room its output
  * is not read, so that a command which can wait does: nothing is lost between it and us. Does not know whether a command that says nothing is well:
- * `silent_ms` says how long it may.
+ * `stale_ms` says how long it may.
  */
 import { z } from 'zod';
 import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js';
@@ -56,7 +56,7 @@ class ExecInput implements Input {
 
   constructor(name: string, options: ExecOptions, context: InputContext) {
     const { clock } = context;
-    this.#feed = new LiveFeed(name, { piece: pieceOf(options.format), silentMs: options.silent_ms ?? null }, context);
+    this.#feed = new LiveFeed(name, { piece: pieceOf(options.format), silentMs: options.stale_ms ?? null }, context);
     this.#stream = new Stream(options, shapeOf(options), this.#feed, clock);
     const plan = sandboxed(options);
     this.#child = new Child(

@@ -75,7 +75,7 @@ class SerialInput implements Input {
     this.#options = options;
     this.#context = context;
     const binary = options.format === 'binary';
-    this.#feed = new LiveFeed(name, { piece: binary ? 'piece' : 'line', silentMs: options.silent_ms ?? null }, context);
+    this.#feed = new LiveFeed(name, { piece: binary ? 'piece' : 'line', silentMs: options.stale_ms ?? null }, context);
     const check = `check baud_rate (${options.baud_rate}) and format`;
     this.#stream = new Stream(options, { midway: true, check }, this.#feed, context.clock);
     const parts = {

@@ -172,7 +172,7 @@ test('what cannot be is said', async (t) => {
   t.equal(await reason({ command: ['no-such-command-here'] }), 'there is no command no-such-command-here here');
   t.equal(await reason({ command: ['sh', '-c', 'echo "no card" >&2; exit 2'] }), 'sh ended with code 2: no card');
   if (process.getuid?.() === 0) t.match(await reason({ command: ['true'], user: 'no-such-user' }), /^there is no user no-such-user here$/);
-  t.equal(await reason({ command: ['sleep', '1000'], silent_ms: 100 }), 'no line for 100 ms');
+  t.equal(await reason({ command: ['sleep', '1000'], stale_ms: 100 }), 'no line for 100 ms');
   const command = ['true'];
   t.same(problems({ command, format: 'csv' }), ['fields: is missing: format csv needs them, as in [x, y, z]']);
   t.same(problems({ command, format: 'pixels', width: 640 }), ['height: is missing: raw pixels do not say how many they are']);

@@ -6,7 +6,7 @@
  */
 
 /** Why a piece was given up: longer than allowed, or begun and never ended. */
-export type Dropped = 'too-long' | 'incomplete';
+export type Dropped = 'too_long' | 'incomplete';
 
 export interface Framer {
   /** The pieces that end within these bytes, in order. */

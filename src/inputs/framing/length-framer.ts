@@ -65,7 +65,7 @@ export class LengthFramer implements Framer {
 
   #begin(length: number): void {
     if (length > this.#maxBytes) {
-      this.#onDrop('too-long');
+      this.#onDrop('too_long');
       this.#lost = true;
     } else if (length > 0) this.#piece = Buffer.allocUnsafe(length);
   }

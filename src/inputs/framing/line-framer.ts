@@ -67,14 +67,14 @@ export class LineFramer implements Framer {
     if (skipped) return null;
     const line = whole.at(-1) === carriageReturn ? whole.subarray(0, -1) : whole;
     if (line.length > this.#options.maxBytes) {
-      this.#onDrop('too-long');
+      this.#onDrop('too_long');
       return null;
     }
     return line.length === 0 ? null : line;
   }
 
   #drop(): void {
-    this.#onDrop('too-long');
+    this.#onDrop('too_long');
     this.#forget();
     this.#skipping = true;
   }

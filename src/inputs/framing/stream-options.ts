@@ -49,7 +49,7 @@ export const streamFields = {
     .describe(
       `a line or a binary piece above this is dropped and counted (16 .. ${limits.streamPieceBytesMax}, default ${limits.streamLineBytes})`,
     ),
-  silent_ms: z
+  stale_ms: z
     .int()
     .min(100)
     .max(86_400_000)
