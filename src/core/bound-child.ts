@@ -1,16 +1,21 @@
 /**
  * Children that die with their parent, however it dies: `setpriv --pdeathsig` of util-linux.
  *
- * Guarantees: where setpriv is missing or too old, the command is answered as it was, and `canBind` says so. Deliberately starts nothing.
+ * Guarantees: where setpriv is missing or too old, the command is answered as it was, without `more`, and `canBind` says so: whoever needs `more`
+ * asks first. A setpriv that did not answer in time is asked again the next time. Deliberately starts nothing.
  */
 import { execFile } from 'node:child_process';
 
 let asked: Promise<boolean> | undefined;
 
-/** Whether setpriv knows --pdeathsig (util-linux 2.33 or later does, busybox does not); asked once. */
+/** Whether setpriv knows --pdeathsig (util-linux 2.33 or later does, busybox does not). Kept: that it does, or that there is none. */
 export function canBind(): Promise<boolean> {
   asked ??= new Promise((resolve) => {
-    execFile('setpriv', ['--help'], { timeout: 10_000 }, (error, stdout) => resolve(error === null && stdout.includes('--pdeathsig')));
+    execFile('setpriv', ['--help'], { timeout: 10_000 }, (error, stdout) => {
+      const can = error === null && stdout.includes('--pdeathsig');
+      if (!can && error?.code !== 'ENOENT') asked = undefined;
+      resolve(can);
+    });
   });
   return asked;
 }

@@ -12,6 +12,7 @@ import { decodeSeries } from '../../src/core/series.js';
 import { readWav } from '../../src/engine/wav.js';
 import { execInput } from '../../src/inputs/exec.js';
 import { liveContext, liveInputContract, TakingCorridor } from '../contracts/live-input-contract.js';
+import { onPath, scratch } from '../support/on-path.js';
 import { testSurroundings } from '../support/surroundings.js';
 import { until } from '../support/until.js';
 
@@ -36,6 +37,31 @@ function problems(options: object): string[] {
   const { error } = execInput.options.safeParse(options);
   return (error?.issues ?? []).map(({ path, message }) => `${path.join('.')}: ${message}`);
 }
+
+test('without setpriv nothing is run as root', { skip: process.getuid?.() === 0 ? false : 'not root' }, async (t) => {
+  const path = process.env.PATH;
+  t.teardown(() => {
+    process.env.PATH = path;
+  });
+  const folder = scratch();
+  // As of busybox: it knows no --pdeathsig.
+  onPath(folder, 'setpriv', `[ -e ${folder}/well ] && exec /usr/bin/setpriv "$@"; exit 1`);
+  for (const [user, how] of [
+    [{ user: 'nobody' }, 'as nobody'],
+    [{}, "without root's capabilities"],
+  ] as const) {
+    const around = testSurroundings();
+    const corridor = new TakingCorridor();
+    const input = make({ command: ['id', '-u'], ...user }, liveContext(`${t.testdir({})}/ledger`, around));
+    await input.start(corridor.offer);
+    await until('it is told', () => around.states.get('input:live')?.state === 'down').finally(() => input.stop());
+    t.ok(around.lines.some(({ message }) => message.startsWith(`cannot run it ${how}: setpriv of util-linux is missing`)));
+    t.same(corridor.taken, []);
+  }
+  writeFileSync(`${folder}/well`, '');
+  const { taken } = await captures(t, { command: ['id', '-u'], user: 'nobody' }, 1);
+  t.equal(taken[0]?.header.name, '65534', 'that it failed once is not kept');
+});
 
 test('a live input like any other', async (t) => {
   liveInputContract(t, async () => {

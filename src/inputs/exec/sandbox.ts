@@ -4,12 +4,14 @@
  * What it does: no new privileges (a setuid program gains nothing); no capabilities where the daemon runs as root; another user where `user` says so,
  * with that user's groups; no core files, `limits.execFilesMax` open files, an address space of `max_memory_mib` where that is given; an environment of
  * PATH, HOME, LANG and `env`. What it does not: hide files or the network. The command reads whatever its user may read; systemd's unit of the daemon
- * bounds both. Where setpriv or prlimit are missing (busybox), what they do is not done.
+ * bounds both. Where prlimit is missing (busybox), its bounds are not set. Without setpriv nothing is run as root or as another user; a daemon that is
+ * not root runs it all the same, and then only the bar on new privileges is missing.
  */
 import { execFile } from 'node:child_process';
 import { accessSync, constants } from 'node:fs';
 import { delimiter, join } from 'node:path';
 import { z } from 'zod';
+import { canBind } from '../../core/bound-child.js';
 import { limits } from '../../core/limits.js';
 import type { Mistake } from '../framing/stream-options.js';
 import type { ChildPlan } from '../live/child.js';
@@ -50,6 +52,7 @@ export function sandboxed(options: SandboxOptions & { readonly command: readonly
     const { command, env, cwd, user, max_memory_mib: memory } = options;
     const root = process.getuid?.() === 0;
     if (user !== undefined && !root) throw new Error(`only root may run it as ${user}: leave out user, it runs as the daemon's own`);
+    if (root && !(await canBind())) throw new Error(noSetpriv(user));
     const setpriv = ['--no-new-privs'];
     if (user !== undefined) setpriv.push('--reuid', user, '--regid', await groupOf(user), '--init-groups');
     if (root) setpriv.push('--bounding-set', '-all', '--inh-caps', '-all', '--ambient-caps', '-all');
@@ -58,6 +61,12 @@ export function sandboxed(options: SandboxOptions & { readonly command: readonly
     const [program = '', ...args] = has('prlimit') ? ['prlimit', ...bounds, '--', ...command] : command;
     return { command: program, args, env, cwd, setpriv };
   };
+}
+
+/** Run all the same, it would be root with every capability. */
+function noSetpriv(user: string | undefined): string {
+  const how = user === undefined ? "without root's capabilities" : `as ${user}`;
+  return `cannot run it ${how}: setpriv of util-linux is missing, too old or does not answer: install the package util-linux`;
 }
 
 /** The number of a user's own group. */
