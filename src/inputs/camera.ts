@@ -86,6 +86,7 @@ class CameraInput implements Input {
       return;
     }
     this.#feed.skipped('frozen');
+    this.#feed.seen();
     if (state === 'frozen') return;
     const reason = `the very same picture for ${this.#frozenMs / 1000} s: the camera is frozen, or shows a drawn picture (then set frozen_ms: 0)`;
     this.#feed.trouble(reason);
@@ -95,6 +96,8 @@ class CameraInput implements Input {
   #dropped(reason: 'half' | 'too_large'): void {
     this.#feed.skipped(reason);
     const mostKib = limits.cameraPictureBytesMax / 1024;
-    if (reason === 'too_large') this.#feed.trouble(`a picture has more than ${mostKib} KiB: set a smaller size`);
+    if (reason !== 'too_large') return;
+    this.#feed.seen();
+    this.#feed.trouble(`a picture has more than ${mostKib} KiB: set a smaller size`);
   }
 }

@@ -103,6 +103,7 @@ class MicrophoneInput implements Input {
       return;
     }
     this.#feed.skipped('frozen');
+    this.#feed.seen();
     if (state === 'frozen') return;
     const reason = `one and the same sample for ${frozen_ms / 1000} s: the microphone is muted ("alsamixer", capture) or dead`;
     this.#feed.trouble(reason);

@@ -106,3 +106,22 @@ test('a source that is being opened may take its time; one that stays silent is 
   t.equal(around.lines.filter(({ level }) => level === 'warn').length, 1, 'logged once');
   feed.stop();
 });
+
+test('a source that speaks and cannot be used is not silent', async (t) => {
+  const clock = { nowMs: 0, monoMs: () => clock.nowMs, wallMs: () => Date.now(), synced: () => true };
+  const around = testSurroundings(clock);
+  const told: string[] = [];
+  const options = { piece: 'picture', silentMs: 20, onSilent: (reason: string) => told.push(reason) };
+  const feed = new LiveFeed('x', options, liveContext(`${t.testdir({})}/ledger`, around));
+  feed.start(new TakingCorridor().offer);
+  feed.trouble('the very same picture');
+  for (let i = 0; i < 10; i++) {
+    clock.nowMs += 15;
+    feed.seen();
+    await new Promise((resolve) => setTimeout(resolve, 25));
+  }
+  t.same([told, around.states.get('input:x')?.reason], [[], 'the very same picture']);
+  clock.nowMs += 21;
+  await until('it is silent now', () => told.length > 0);
+  feed.stop();
+});

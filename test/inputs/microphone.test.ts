@@ -127,6 +127,26 @@ test('overruns are counted, and no window reaches over one; a mute card is dead,
   t.ok(corridor.taken.length > offered);
 });
 
+test('a mute card stays that, however long, and is opened anew once each frozen_ms', async (t) => {
+  const home = scratch();
+  writeFileSync(`${home}/log`, '');
+  writeFileSync(`${home}/mute`, Buffer.alloc(3200 * 2));
+  onPath(home, 'arecord', `echo opened >> ${home}/log; while :; do cat ${home}/mute; sleep 0.05; done`);
+  // Twenty times as fast: a window each second, frozen after 24 s, which is longer than opening and stale_ms together may take.
+  const clock = { monoMs: () => performance.now() * 20, wallMs: () => Date.now(), synced: () => true };
+  const around = testSurroundings(clock);
+  const options = microphoneOptions.parse({ window_ms: 200, frozen_ms: 24_000, stale_ms: 6000 });
+  const input = microphoneInput.create('live', options, liveContext(`${t.testdir({})}/ledger`, around));
+  t.teardown(() => input.stop());
+  await input.start(new TakingCorridor().offer);
+  const opened = () => readFileSync(`${home}/log`, 'utf8').split('\n').length - 1;
+  await until('it is opened for the third time', () => opened() >= 3);
+  await input.stop();
+  const warned = around.lines.flatMap(({ level, message }) => (level === 'warn' ? [message] : []));
+  t.equal(warned.length, 1, warned.join('; '));
+  t.match(warned[0], /^one and the same sample for 24 s/);
+});
+
 test('a command of the operator, through ffmpeg', { skip: skipWithout('ffmpeg') }, async (t) => {
   const home = scratch();
   mkdirSync(home, { recursive: true });

@@ -93,10 +93,15 @@ export class LiveFeed {
 
   /** The source spoke: it is well, whatever becomes of what it said. */
   heard(): void {
-    this.#heardMs = this.#context.clock.monoMs();
+    this.seen();
     this.#patientMs = 0;
     this.#context.health.progress(this.#part);
     this.#say(null);
+  }
+
+  /** The source spoke, but cannot be believed or used: it is not silent, and no better for that. */
+  seen(): void {
+    this.#heardMs = this.#context.clock.monoMs();
   }
 
   /** The source is being opened: it may be silent for `limits.liveOpenMs` from now. */
