@@ -355,10 +355,12 @@ export class Daemon {
     };
   }
 
+  /** Side by side: what one waits for is no reason for another to wait. */
   async #each<Part>(kind: string, all: ReadonlyMap<string, Part>, act: (part: Part) => Promise<void>): Promise<void> {
-    for (const [name, part] of all) {
-      await act(part).catch((error: unknown) => this.log.warn({ part: `${kind}:${name}`, err: reasonOf(error) }, 'did not stop cleanly'));
-    }
+    const acts = [...all].map(([name, part]) =>
+      act(part).catch((error: unknown) => this.log.warn({ part: `${kind}:${name}`, err: reasonOf(error) }, 'did not stop cleanly')),
+    );
+    await Promise.all(acts);
   }
 }
 

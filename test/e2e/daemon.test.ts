@@ -195,6 +195,24 @@ test('infer runs every task that can read a file, one of them, or what a configu
   );
 });
 
+test('inputs are stopped side by side', async (t) => {
+  const scratch = new Scratch();
+  t.teardown(() => scratch.remove());
+  const slow = { type: 'exec', command: ['sh', '-c', 'trap "sleep 1; exit" TERM; echo up; while :; do sleep 0.1; done'] };
+  const inputs = { one: slow, two: slow, three: slow, four: slow, five: slow };
+  const base = configuration(scratch, 'mqtt://127.0.0.1:9');
+  const { speech } = base.pipelines;
+  scratch.configure({ ...base, inputs: { ...base.inputs, ...inputs }, pipelines: { speech } });
+  const daemon = new DaemonProcess(scratch);
+  await daemon.ready(patienceMs);
+  await new Promise((resolve) => setTimeout(resolve, 1000));
+  const startMs = performance.now();
+  daemon.terminate();
+  t.same(await daemon.exited, { code: 0, signal: null });
+  const tookMs = performance.now() - startMs;
+  t.ok(tookMs > 900 && tookMs < 4500, `each takes a second to end, all of them ${Math.round(tookMs)} ms`);
+});
+
 test('a stop during the start ends cleanly, whatever was begun', async (t) => {
   const scratch = new Scratch();
   t.teardown(() => scratch.remove());
