@@ -9,6 +9,8 @@ export const liveLimits = {
   childWellMs: 10_000,
   /** How long a child may take to end when asked, before it is killed. */
   childEndMs: 2000,
+  /** What it left in its pipes is there at once; whoever still holds them then, without a word, is not waited for. */
+  childQuietMs: 500,
   /** Captures of one live input that may be on their way into the corridor at once; what comes on top is skipped and counted. */
   liveOffersMax: 64,
   /** How often a live input looks whether its source still speaks. */

@@ -3,7 +3,9 @@
  */
 import { existsSync } from 'node:fs';
 import { test } from 'tap';
+import { limits } from '../../src/core/limits.js';
 import { Child, type ChildPlan } from '../../src/inputs/live/child.js';
+import { kill } from '../support/processes.js';
 import { testSurroundings } from '../support/surroundings.js';
 import { until } from '../support/until.js';
 
@@ -61,6 +63,59 @@ test('a stop ends the whole group, one that will not listen too', async (t) => {
   await until('the grandchild is gone', () => !existsSync(`/proc/${grandchild}`));
   t.same(heard.ends, []);
   await child.stop();
+});
+
+test('a grandchild in a group of its own holds neither the input nor its stop', async (t) => {
+  const { child, heard } = run(() => shell('echo out; setsid sleep 9 & echo $!; exit 0'));
+  const grandchildren = () =>
+    heard.output
+      .split('\n')
+      .filter((word) => /^\d+$/.test(word))
+      .map(Number);
+  t.teardown(() => {
+    for (const pid of grandchildren()) kill(pid);
+  });
+  const startMs = performance.now();
+  await until('it is started again', () => heard.starts >= 2 && grandchildren().length >= 2);
+  t.ok(existsSync(`/proc/${grandchildren()[0]}`), 'the grandchild lives');
+  await child.stop();
+  t.ok(performance.now() - startMs < 6000, 'nobody waited for it');
+});
+
+test('what one that is gone left in its pipe is read, however long it is held back', async (t) => {
+  let bytes = 0;
+  const ends: number[] = [];
+  const child = new Child(
+    {
+      plan: () => shell('head -c 150000 /dev/zero'),
+      onOutput: (chunk) => {
+        bytes += chunk.length;
+        child.pause();
+        setTimeout(() => child.resume(), limits.childQuietMs + 100);
+      },
+      onEnd: () => ends.push(bytes),
+    },
+    testSurroundings(),
+  );
+  child.start();
+  await until('it ended', () => ends.length > 0).finally(() => child.stop());
+  t.equal(ends[0], 150_000);
+});
+
+test('a folder that is not there is named, and what the command itself misses is not taken for the command', async (t) => {
+  const nowhere = run(() => ({ ...shell('exit 0'), cwd: '/no/such/folder' }));
+  const file = run(() => ({ ...shell('exit 0'), cwd: '/etc/passwd' }));
+  const inner = run(
+    () => shell('echo "setpriv: failed to execute ffmpeg: No such file or directory" >&2; exit 127'),
+    () => 'no ffmpeg',
+  );
+  const all = [nowhere, file, inner];
+  await until('all ended', () => all.every(({ heard }) => heard.ends.length > 0));
+  await Promise.all(all.map(({ child }) => child.stop()));
+  t.same(
+    all.map(({ heard }) => heard.ends[0]),
+    ['there is no folder /no/such/folder to run sh in: check cwd', '/etc/passwd is no folder to run sh in: check cwd', 'no ffmpeg'],
+  );
 });
 
 test('a secret goes by stdin, and the environment is not passed on', async (t) => {

@@ -4,9 +4,10 @@
  * Guarantees: it dies with the daemon, however the daemon dies (core/bound-child.ts), and on `stop` with its whole process group: asked by SIGTERM,
  * killed after `limits.childEndMs`; restarts back off with jitter from `limits.childRestartFirstMs` to `limits.childRestartMaxMs`, and are quick
  * again after it was well for `limits.childWellMs`; it sees PATH, HOME and LANG of the daemon's environment and what the plan gives, nothing else.
- * What it says on stderr is the reason of its end, in the plan's words where it knows them. Deliberately does not look at what it puts out.
+ * What it started in a group of its own is not ended, nor waited for once it is quiet. What it says on stderr is the reason of its end, in the plan's words where it knows them. Deliberately does not look at what it puts out.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { stat } from 'node:fs/promises';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Backoff } from '../../core/backoff.js';
 import { boundCommand } from '../../core/bound-child.js';
@@ -108,6 +109,7 @@ export class Child {
     this.#why = null;
     try {
       const plan = await this.#options.plan();
+      await checkFolder(plan);
       const [command, args] = await boundCommand(plan.command, plan.args, plan.setpriv ?? []);
       if (this.#stopping.signal.aborted) return 'stopped';
       return await this.#live(plan, command, args);
@@ -143,6 +145,7 @@ export class Child {
         this.#running = null;
         resolve(error.code === 'ENOENT' ? missing(plan) : reasonOf(error));
       });
+      child.once('exit', () => this.#letGo(child));
       child.once('close', (code, signal) => {
         this.#running = null;
         // A grandchild that outlived it would hold the device.
@@ -153,12 +156,31 @@ export class Child {
   }
 
   async #reason(plan: ChildPlan, code: number | null, signal: string | null, lastWords: string): Promise<string> {
-    // What setpriv says of a command that it cannot become.
-    if (code === 127 && /^setpriv: /.test(lastWords)) return missing(plan);
+    // What setpriv says of a command that it cannot become; a shell may hold one more setpriv, of another command.
+    if (code === 127 && /^setpriv: /.test(lastWords) && lastWords.split(/[\s:]+/).includes(plan.command)) return missing(plan);
     const known = lastWords === '' && code !== 0 ? null : ((await this.#options.explain?.(lastWords, code === 0)) ?? null);
     if (known !== null) return known;
     const how = signal === null ? `ended with code ${code}` : `was ended by ${signal}`;
     return `${plan.command} ${how}${lastWords === '' ? '' : `: ${lastWords}`}`;
+  }
+
+  /** Closes the pipes of one that is gone when nothing more comes, though a grandchild in a group of its own holds them open. */
+  #letGo(child: ChildProcess): void {
+    const { stdout, stderr } = child;
+    let quiet = false;
+    const noise = (): void => {
+      quiet = false;
+    };
+    stdout?.on('data', noise);
+    const timer = setInterval(() => {
+      // What is held back is still wanted.
+      const wanted = stdout?.isPaused() === true || !quiet;
+      quiet = stdout?.isPaused() !== true;
+      if (wanted && !this.#stopping.signal.aborted && this.#why === null) return;
+      stdout?.destroy();
+      stderr?.destroy();
+    }, limits.childQuietMs / 2);
+    child.once('close', () => clearInterval(timer));
   }
 
   #end(): void {
@@ -179,6 +201,15 @@ function killGroup({ pid }: ChildProcess, signal: NodeJS.Signals): void {
   } catch {
     // Gone already.
   }
+}
+
+/** A spawn in a folder that is not there fails as if the command were missing. */
+async function checkFolder({ command, cwd }: ChildPlan): Promise<void> {
+  if (cwd === undefined) return;
+  const found = await stat(cwd).catch((error: NodeJS.ErrnoException) => {
+    throw new Error(error.code === 'ENOENT' ? `there is no folder ${cwd} to run ${command} in: check cwd` : reasonOf(error));
+  });
+  if (!found.isDirectory()) throw new Error(`${cwd} is no folder to run ${command} in: check cwd`);
 }
 
 function missing({ command, package: from }: ChildPlan): string {
