@@ -95,7 +95,7 @@ export class StreamStates {
     const { place, looker, trouble } = kept;
     if (looker !== lookerOf(stage)) return reset('another model or other options looked at the window before');
     if (place.id !== id) return reset('the stream began anew');
-    if (from < place.to) return reset('a later window was looked at already');
+    if (from < place.to) return reset('it overlaps the window before');
     if (from > place.to && stage.stateful?.gaps === 'reset') return reset(trouble ?? 'there is a gap before it');
     return { state: kept.state, how: 'continued' };
   }

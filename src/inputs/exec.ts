@@ -1,8 +1,9 @@
 /**
  * Any command as an input: what it writes to its standard output, as lines, numbers, sound, pictures or binary pieces.
  *
- * Guarantees: the command is run as it is written, without a shell, with the sandbox of exec/sandbox.ts; it ends with the input and with the daemon,
- * with all that it started in its process group, and is started again with backoff whenever it ends. While the corridor has no room its output
+ * Guarantees: the command is run as it is written, without a shell, with the sandbox of exec/sandbox.ts; it ends with the input, with all that it
+ * started in its process group, and is started again with backoff whenever it ends. When the daemon is killed (SIGKILL) only the command itself ends
+ * with it: what it started is ended by whoever watches the daemon, as systemd does by its cgroup. While the corridor has no room its output
  * is not read, so that a command which can wait does: nothing is lost between it and us. Does not know whether a command that says nothing is well:
  * `stale_ms` says how long it may.
  */

@@ -56,7 +56,7 @@ test('a state goes on to the window it leads up to, and to no other', (t) => {
   states.answered(headerAt(at(0, 10)), [listening()], answerOf('one'));
   t.strictSame(asked(states, at(10, 20)), ['one', 'continued']);
   t.strictSame(asked(states, at(11, 20)), [null, 'reset: there is a gap before it']);
-  t.strictSame(asked(states, at(5, 15)), [null, 'reset: a later window was looked at already']);
+  t.strictSame(asked(states, at(5, 15)), [null, 'reset: it overlaps the window before']);
   t.strictSame(asked(states, at(10, 20, 's2')), [null, 'reset: the stream began anew']);
   t.match(asked(states, at(10, 20), [listening('reset', 'p', { gaps: 'x' })]), [null, /^reset: another model or other options/]);
   t.strictSame(asked(states, at(10, 20), [listening()], 'elsewhere'), [null, 'fresh'], 'each source has its own');

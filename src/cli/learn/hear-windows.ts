@@ -71,5 +71,5 @@ function severalSources(input: string, sources: ReadonlySet<string>): ShoalError
 function nothingHeard({ input, source }: HearOptions, others: number, sources: ReadonlySet<string>): ShoalError {
   if (source !== undefined && others > 0)
     return refused(`nothing was heard from ${source}; ${input} heard ${[...sources].map((each) => JSON.stringify(each)).join(', ')}`);
-  return refused(`nothing was heard of ${input}: is its device on? http://127.0.0.1:8788/healthz and "shoal doctor" say how the input is`);
+  return refused(`nothing was heard of ${input}: is its device on? "shoal doctor" and /healthz of the daemon say how the input is`);
 }
