@@ -2,7 +2,7 @@
  * Cameras by their real commands: rpicam-vid is a script that checks its options and lets ffmpeg draw, ffmpeg is ffmpeg.
  */
 import { spawn } from 'node:child_process';
-import { existsSync, readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
+import { readFileSync, readlinkSync, rmSync, writeFileSync } from 'node:fs';
 import sharp from 'sharp';
 import { test } from 'tap';
 import { limits } from '../../src/core/limits.js';
@@ -36,6 +36,15 @@ function rpicam(scene: string) {
       for (const pid of descendants(process.pid)) if (commandOf(pid).includes('lavfi')) kill(pid);
     },
   };
+}
+
+/** Whether a process has its device open by now; it may not even run yet. */
+function holds(pid: number | undefined): boolean {
+  try {
+    return readlinkSync(`/proc/${pid}/fd/3`).endsWith('/device');
+  } catch {
+    return false;
+  }
 }
 
 function descendants(pid: number): number[] {
@@ -177,7 +186,7 @@ test('who has a device, who may, and what is there instead', async (t) => {
   const folder = t.testdir({ device: '', video0: '', video3: '' });
   const holder = spawn('tail', ['-f', `${folder}/device`], { stdio: 'ignore' });
   t.teardown(() => holder.kill('SIGKILL'));
-  await until('it is held', () => existsSync(`/proc/${holder.pid}/fd/3`) && readlinkSync(`/proc/${holder.pid}/fd/3`).endsWith('/device'));
+  await until('it is held', () => holds(holder.pid));
   t.equal(
     await whoHas(`${folder}/device`),
     `${folder}/device is in use by tail (process ${holder.pid}): stop it, or give the daemon another device`,
