@@ -7,6 +7,7 @@ import { test } from 'tap';
 import type { CommandContext } from '../../src/cli/command-context.js';
 import { hearWindows } from '../../src/cli/learn/hear-windows.js';
 import { enough } from '../../src/cli/learn/record-command.js';
+import { sentenceOfUndo } from '../../src/cli/learn/take-up.js';
 import type { CaptureHeader } from '../../src/core/capture.js';
 import { limits } from '../../src/core/limits.js';
 import { encodeTapHead } from '../../src/core/tap.js';
@@ -57,7 +58,17 @@ pipelines:
   const again = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'normal.csv', '-c', config, '--json');
   t.match(JSON.parse(again.stdout), { model: 'pump@2.0.0', events: { on_after_ms: 2000 }, windows: 119 });
   const undone = await shoal(home, 'learn', 'undo', 'pump', '-c', config);
-  t.match(undone, { code: 0, stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again./ });
+  t.match(undone, { code: 0, stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again.\nNo daemon answers on .*; there is nothing to reload\./ });
+});
+
+test('what was taken back is not told as if it were to be written into the configuration', (t) => {
+  const reloaded = (pipelines: string[], down: string[] = []) =>
+    ({ kind: 'reloaded', pipelines, down: down.map((pipeline) => ({ pipeline, reason: 'no model', ours: true })) }) as const;
+  t.equal(sentenceOfUndo(reloaded([]), null), 'The daemon has dropped it.');
+  t.equal(sentenceOfUndo(reloaded([], ['bay']), null), 'The daemon has dropped it.\nPipeline bay does not run: no model.');
+  t.equal(sentenceOfUndo(reloaded(['bay', 'hall']), 'pump@1.0.0'), 'The daemon runs pump@1.0.0 again: pipelines bay, hall.');
+  t.match(sentenceOfUndo({ kind: 'unsure', reason: 'late' }, null), /^Whether the daemon has dropped it is not known \(late\)/);
+  t.end();
 });
 
 test('why a listening ended is said: sources, files and bytes are no numbers', async (t) => {

@@ -56,7 +56,7 @@ export async function takeUpOrUndo(socketPath: string, folder: string, ref: stri
   if (ours.length === 0) return takenUp;
   const { now } = await undoLearned(folder, ref);
   const again = await takeUp(socketPath, now ?? ref);
-  const back = again.kind === 'reloaded' ? 'the daemon runs as before' : `the daemon was not reloaded again: ${sentenceOf(again, ref)}`;
+  const back = again.kind === 'reloaded' ? 'the daemon runs as before' : `the daemon was not reloaded again: ${sentenceOfUndo(again, now)}`;
   const why = ours.map(({ pipeline, reason }) => `pipeline ${pipeline}: ${reason}`).join('; ');
   throw new Exit(exitCodes.failed, `${ref} was learned, but does not run (${why}). It is taken back, and ${back}.`);
 }
@@ -72,7 +72,24 @@ export function sentenceOf(takenUp: TakenUp, ref: string): string {
     pipelines.length === 0
       ? `The daemon knows ${ref} now, but none of its pipelines runs it yet: write it into the configuration, then "systemctl reload shoal".`
       : `The running daemon has taken it up: ${pipelines.length === 1 ? `pipeline ${names} runs` : `pipelines ${names} run`} ${ref}.`;
-  return [runs, ...down.map(({ pipeline, reason }) => `Pipeline ${pipeline} does not run: ${reason}.`)].join('\n');
+  return [runs, ...downLines(down)].join('\n');
+}
+
+/** As `sentenceOf`, after something was taken back; `now`: the version that is the newest again, null where none is left. */
+export function sentenceOfUndo(takenUp: TakenUp, now: string | null): string {
+  if (takenUp.kind === 'absent') return `No daemon answers on ${takenUp.socket}; there is nothing to reload.`;
+  if (takenUp.kind === 'unsure')
+    return `Whether the daemon has dropped it is not known (${takenUp.reason}): "systemctl reload shoal", and "journalctl -u shoal" says how it went.`;
+  const { pipelines, down } = takenUp;
+  const runs =
+    now === null || pipelines.length === 0
+      ? 'The daemon has dropped it.'
+      : `The daemon runs ${now} again: ${pipelines.length === 1 ? 'pipeline' : 'pipelines'} ${pipelines.join(', ')}.`;
+  return [runs, ...downLines(down)].join('\n');
+}
+
+function downLines(down: Extract<TakenUp, { kind: 'reloaded' }>['down']): string[] {
+  return down.map(({ pipeline, reason }) => `Pipeline ${pipeline} does not run: ${reason}.`);
 }
 
 async function awaitStart(socketPath: string, ref: string, boot: number, before: ReadonlyMap<string, string>): Promise<TakenUp> {

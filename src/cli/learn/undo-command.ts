@@ -9,7 +9,7 @@ import { readAtStart } from '../catalogue/read-at-start.js';
 import type { ModelsContext } from '../models-context.js';
 import { openModelsSetting, type PlaceOptions } from '../models-setting.js';
 import { socketOf } from './options.js';
-import { sentenceOf, takeUp } from './take-up.js';
+import { sentenceOfUndo, takeUp } from './take-up.js';
 
 interface UndoOptions extends PlaceOptions {
   readonly out?: string;
@@ -38,7 +38,7 @@ export function undoCommand(context: ModelsContext): Command {
       const reloads = options.reload && options.out === undefined;
       const meant = undone.now ?? undone.removed;
       const takenUp = reloads ? await takeUp(socketOf(context, settings, options.socket), meant) : null;
-      const told = takenUp === null ? readAtStart : sentenceOf(takenUp, meant);
+      const told = takenUp === null ? readAtStart : sentenceOfUndo(takenUp, undone.now);
       context.stdout.write(
         options.json ? `${JSON.stringify({ ...undone, taken_up: takenUp })}\n` : `${undone.removed} is taken back. ${now}\n${told}\n`,
       );
