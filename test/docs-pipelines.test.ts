@@ -33,7 +33,7 @@ sinks: { out: { type: file, path: ${folder}/out.ndjson } }
     const { pipelines, problems } = resolvePipelines(settings.pipelines, registry, parts.tasks, { sinks: [], hangMs: 30_000, policy });
     // The one model that is not bundled.
     const missing = example.includes('identify-file')
-      ? [{ found: 'no model named', expected: /no model for identify-file is installed/ }]
+      ? [{ found: 'no model for identify-file is installed', expected: /shoal models catalogue/ }]
       : [];
     t.match(problems, missing, example);
     t.equal(problems.length, missing.length);
@@ -43,4 +43,14 @@ sinks: { out: { type: file, path: ${folder}/out.ndjson } }
 
 test('the picture is what is drawn of its examples today (npm run docs:build)', async (t) => {
   t.equal(await readFile(pipelinesPictureFile, 'utf8'), await pipelinesPicture());
+});
+
+test('each page that says how something is set up begins with a whole configuration that passes shoal check', async (t) => {
+  const folder = await mkdtemp(join(tmpdir(), 'shoal-docs-'));
+  for (const page of ['README.md', 'docs/mqtt-input.md', 'docs/inputs/http.md']) {
+    const [, example = ''] = /```yaml\n([\s\S]*?)```/.exec(await readFile(page, 'utf8')) ?? [];
+    const file = join(folder, 'shoal.yaml');
+    await writeFile(file, example);
+    await t.resolves(loadConfig(file, parts, { purpose: 'check' }), page);
+  }
 });
