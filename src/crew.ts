@@ -70,8 +70,9 @@ function faceModel(registry: Registry, policy: VariantPolicy, { log, health }: S
 
 function tellPipelines({ pipelines, problems }: Resolution, { log, health }: Surroundings): void {
   for (const { name } of pipelines) health.set(`pipeline:${name}`, 'ok');
-  for (const { path, found, expected } of problems) {
-    health.set(`pipeline:${path.split('.')[1]}`, 'down', `${path}: ${found}; need ${expected}`);
-    log.error({ part: 'models', key: path }, `a pipeline does not run: ${path}: ${found}; need ${expected}`);
+  for (const { path, found, expected, advice } of problems) {
+    const why = `${path}: ${found}; ${advice ? '' : 'need '}${expected}`;
+    health.set(`pipeline:${path.split('.')[1]}`, 'down', why);
+    log.error({ part: 'models', key: path }, `a pipeline does not run: ${why}`);
   }
 }

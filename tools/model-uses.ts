@@ -13,8 +13,6 @@ interface Use {
   /** A stage that is needed after it. */
   readonly after?: string;
   readonly when?: string;
-  /** Its models are made on the board, by this command. */
-  readonly learnedBy?: string;
 }
 
 const uses: Readonly<Record<string, Use>> = {
@@ -37,15 +35,15 @@ const uses: Readonly<Record<string, Use>> = {
   'measure-series': { as: 'level', when: "level.exists(c, c.label == 'temperature' && c.values.mean > 60)" },
   'detect-sound-anomaly': { as: 'pump', options: 'threshold: 14.5', when: "pump.exists(p, p.label == 'anomaly')" },
   'embed-audio': { as: 'sounds' },
-  'detect-anomaly': { as: 'anomaly', when: "anomaly.exists(a, a.label == 'anomaly')", learnedBy: 'shoal learn anomaly' },
-  'classify-series': { as: 'kinds', when: "kinds.exists(k, k.label == 'shaken')", learnedBy: 'shoal learn classes' },
-  'classify-sound': { as: 'kinds', when: "kinds.exists(k, k.label == 'knock')", learnedBy: 'shoal learn classes' },
-  'classify-text': { as: 'kinds', when: "kinds.exists(k, k.label == 'spam')", learnedBy: 'shoal learn classes' },
+  'detect-anomaly': { as: 'anomaly', when: "anomaly.exists(a, a.label == 'anomaly')" },
+  'classify-series': { as: 'kinds', when: "kinds.exists(k, k.label == 'shaken')" },
+  'classify-sound': { as: 'kinds', when: "kinds.exists(k, k.label == 'knock')" },
+  'classify-text': { as: 'kinds', when: "kinds.exists(k, k.label == 'spam')" },
 };
 
 /** The command that makes a model for the task on the board; null for a task whose models are shipped. */
 export function learnedBy(task: string): string | null {
-  return uses[task]?.learnedBy ?? null;
+  return tasks.find(({ name }) => name === task)?.learnedBy?.command ?? null;
 }
 
 /** All tasks, in the order of the page. Throws for one whose use is not told here. */

@@ -125,6 +125,8 @@ export interface Task<Options = unknown> {
   readonly judgedWhole?: true;
   /** The task that finds what this one looks at, for a person who asks for this one alone. */
   readonly looksAt?: string;
+  /** The command that makes its models on the board, and the option that names the examples; absent where models are shipped. */
+  readonly learnedBy?: { readonly command: string; readonly from: string };
   readonly options: z.ZodType<Options>;
   /** What decides whether a variant is as good as another. */
   readonly metric: TaskMetric;

@@ -278,17 +278,21 @@ function namedVariant(model: Model, name: string): VariantChoice | null {
 function chooseModel(stage: Named, task: Task, registry: Registry, at: string, problems: ResolveProblem[]): Model | null {
   const path = `${at}.model`;
   const suitable = registry.list().filter((model) => model.task === task.name);
-  const exists =
-    suitable.length === 0
-      ? `no model for ${task.name} is installed; "shoal models catalogue" shows those to be had${unreadable(registry)}`
-      : suitable.map(modelRef).join(', ');
   const model = stage.model === undefined ? registry.defaultFor(task.name) : registry.find(stage.model);
+  if (suitable.length === 0 && (model === null || model.task !== task.name)) {
+    const named = stage.model === undefined ? '' : `, nor "${stage.model}"`;
+    const other = model === null ? named : `; ${modelRef(model)} is for ${model.task}`;
+    const found = `no model for ${task.name} is installed${other}`;
+    problems.push({ path, found, expected: `${howToGet(task)}${unreadable(registry)}`, advice: true });
+    return null;
+  }
+  const exists = suitable.map(modelRef).join(', ');
   if (model === null) {
     const found = stage.model === undefined ? 'no model named' : `"${stage.model}" is not installed`;
     const [name] = (stage.model ?? '').split('@', 1);
     const names = suitable.map((each) => each.name);
-    const list = suitable.length === 0 || names.includes(name ?? '') ? exists : near(name, names, exists);
-    problems.push({ path, found, expected: suitable.length === 0 ? exists : `${list}${unreadable(registry)}` });
+    const list = names.includes(name ?? '') ? exists : near(name, names, exists);
+    problems.push({ path, found, expected: `${list}${unreadable(registry)}` });
     return null;
   }
   if (model.task !== task.name) {
@@ -296,6 +300,11 @@ function chooseModel(stage: Named, task: Task, registry: Registry, at: string, p
     return null;
   }
   return model;
+}
+
+function howToGet({ learnedBy }: Task): string {
+  if (learnedBy === undefined) return '"shoal models catalogue" shows those to be had';
+  return `learn one: "${learnedBy.command} --name NAME ${learnedBy.from}"`;
 }
 
 function unreadable(registry: Registry): string {

@@ -15,6 +15,8 @@ export interface ResolveProblem {
   readonly found: string;
   /** What exists, or what to do. */
   readonly expected: string;
+  /** `expected` says what to do, and not what would do. */
+  readonly advice?: true;
 }
 
 /** What is wrong with a stage's place among the stages before it. */

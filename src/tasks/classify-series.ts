@@ -76,6 +76,7 @@ export const classifySeries: Task<Options> = {
   summary: 'Tells which of a few kinds a window of a signal, or a recording of one, is: kinds that were learned from examples.',
   reads: 'series',
   takesEach: false,
+  learnedBy: { command: 'shoal learn classes', from: '--label LABEL=FOLDER ...' },
   options,
   metric: differentLabels,
   fit,

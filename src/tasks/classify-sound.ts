@@ -65,6 +65,7 @@ export const classifySound: Task<Options> = {
   summary: 'Tells which of a few kinds of sound a recording, or each stretch of it, is: kinds that were learned from examples.',
   reads: 'audio',
   takesEach: false,
+  learnedBy: { command: 'shoal learn classes', from: '--label LABEL=FOLDER ...' },
   options,
   metric: differentLabels,
   fit,

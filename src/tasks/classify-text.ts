@@ -67,6 +67,7 @@ export const classifyText: Task<Options> = {
   summary: 'Tells which of a few kinds of text a text is: kinds that were learned from examples, such as spam.',
   reads: 'text',
   takesEach: false,
+  learnedBy: { command: 'shoal learn classes', from: '--label LABEL=FOLDER ...' },
   options,
   metric: differentLabels,
   fit,

@@ -190,6 +190,7 @@ export const detectAnomaly: Task<Options> = {
     'Tells how unlike the normal a window of a signal is, and which channel and band moved, by a model learned on the machine itself with `shoal learn anomaly`.',
   reads: 'series',
   takesEach: false,
+  learnedBy: { command: 'shoal learn anomaly', from: '--from FILE' },
   options,
   metric: differentScores,
   fit,

@@ -33,6 +33,7 @@ const tasks = [
     },
   }),
   task('lack-things'),
+  task('learn-things', { learnedBy: { command: 'shoal learn things', from: '--from FILE' } }),
   task('sort-things', {
     fitOptions: (model, options) => {
       throw new ShoalError('CONFIG_INVALID', `labels: ${JSON.stringify(options)} is nothing ${model.name} knows`);
@@ -107,7 +108,13 @@ test('every problem of every pipeline is said at once, with its path and what ex
     /stages\[0\]\.variant \| find@1\.0\.0 has no variant "int8" \| fp32/,
   ]);
   t.match(problemsOf(stage('lack-things', 'a')), [
-    /stages\[0\]\.model \| no model named \| no model for lack-things is installed; "shoal models catalogue" shows those to be had; .*broken/,
+    /stages\[0\]\.model \| no model for lack-things is installed \| "shoal models catalogue" shows those to be had; .*broken/,
+  ]);
+  t.match(problemsOf(stage('lack-things', 'a', { model: 'read' })), [
+    /no model for lack-things is installed; read@1\.0\.0 is for read-things \| "shoal models/,
+  ]);
+  t.match(problemsOf(stage('learn-things', 'a', { model: 'pump' })), [
+    /no model for learn-things is installed, nor "pump" \| learn one: "shoal learn things --name NAME --from FILE"; .*broken/,
   ]);
   t.match(problemsOf(stage('pick-things', 'a')), [/stages\[0\]\.model \| the card lacks params/]);
   t.match(problemsOf(stage('sort-things', 'a', { options: { labels: ['x'] } })), [
