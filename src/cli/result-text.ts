@@ -33,11 +33,18 @@ const observationsShown = 12;
 export function resultText(result: ShownResult): string {
   const lines = [`${result.capture.name}  ${result.pipeline}: ${headline(result)}`];
   for (const [stage, list] of Object.entries(result.observations)) {
-    for (const observation of list.slice(0, observationsShown)) lines.push(`    ${stage.padEnd(8)} ${observationText(observation)}`);
-    if (list.length > observationsShown) lines.push(`    ${stage.padEnd(8)} ... and ${list.length - observationsShown} more`);
+    for (const observation of surest(list)) lines.push(`    ${stage.padEnd(8)} ${observationText(observation)}`);
+    const more = list.length - observationsShown;
+    if (more > 0) lines.push(`    ${stage.padEnd(8)} ... and ${more} more (infer --json shows all)`);
   }
   if (result.trace !== undefined) lines.push(`    ${traceText(result.trace)}`);
   return lines.join('\n');
+}
+
+/** As many as are shown, those with the highest scores, in the order they were found: an anomaly late in a long recording is not cut off. */
+function surest(list: readonly Observation[]): readonly Observation[] {
+  const best = new Set([...list].sort((a, b) => b.score - a.score).slice(0, observationsShown));
+  return list.filter((observation) => best.has(observation));
 }
 
 function headline(result: ShownResult): string {

@@ -37,6 +37,8 @@ pipelines:
   writeFileSync(config, readFileSync(config, 'utf8').replaceAll('PLACE', home).replace('[models]', `[${home}/models]`));
 
   const short = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'short.csv', '-c', config);
+  const { stdout: help } = await shoal(home, 'learn', 'anomaly', '--help');
+  for (const usual of ['10m', '1s', '4w']) t.ok(help.includes(`(default: ${usual})`), `a default that can be typed: ${usual}`);
   t.match(short, { code: 1, stderr: /shoal: 9 windows of 1 s are too little/ });
   t.notOk(existsSync(path.join(home, 'models')), 'what is refused leaves nothing behind');
 
@@ -58,7 +60,10 @@ pipelines:
   const again = await shoal(home, 'learn', 'anomaly', '--name', 'pump', '--from', 'normal.csv', '-c', config, '--json');
   t.match(JSON.parse(again.stdout), { model: 'pump@2.0.0', events: { on_after_ms: 2000 }, windows: 119 });
   const undone = await shoal(home, 'learn', 'undo', 'pump', '-c', config);
-  t.match(undone, { code: 0, stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again.\nNo daemon answers on .*; there is nothing to reload\./ });
+  t.match(undone, {
+    code: 0,
+    stdout: /pump@2.0.0 is taken back. pump@1.0.0 is the newest again.\nNo daemon answers on .*; there is nothing to reload\./,
+  });
 });
 
 test('what was taken back is not told as if it were to be written into the configuration', (t) => {

@@ -21,7 +21,7 @@ import { verifyHere } from '../models-verify.js';
 import { sniffFile } from '../sniff-file.js';
 import { anomalyText } from './anomaly-text.js';
 import { hearWindows } from './hear-windows.js';
-import { positive, socketOf, span } from './options.js';
+import { positive, socketOf, span, spanOption } from './options.js';
 import { takeUpOrUndo } from './take-up.js';
 
 interface Options extends PlaceOptions {
@@ -58,7 +58,7 @@ export function anomalyCommand(context: ModelsContext): Command {
   return new Command('anomaly')
     .description('learn what is normal for a machine from an input of the daemon, or from recordings; a model for detect-anomaly')
     .option('--input <name>', 'listen to this input of the running daemon, while all is well')
-    .option('--for <duration>', 'how long to listen', span, 600)
+    .addOption(spanOption('--for <duration>', 'how long to listen', '10m'))
     .option('--source <name>', 'of several that the input hears, such as an MQTT topic')
     .option('--from <files...>', 'recordings of the machine while all is well: CSV, TSV, JSON lines')
     .option('--name <name>', 'what the model is called, such as pump; the name of the input without it')
@@ -69,12 +69,12 @@ export function anomalyCommand(context: ModelsContext): Command {
         'forecast',
       ]),
     )
-    .option('--window <duration>', 'how long a window is that is judged as one', span, 1)
+    .addOption(spanOption('--window <duration>', 'how long a window is that is judged as one', '1s'))
     .option('--hop <duration>', 'from the start of a window to the next; half a window without it', span)
     .option('--rate <Hz>', 'rows a second, where a table has no times', positive)
     .option('--level', 'the mean of a channel matters; the usual for 10 Hz and slower')
     .option('--no-level', 'it does not')
-    .option('--false-alarm-every <duration>', 'how seldom what is normal may exceed the threshold', span, 28 * 86_400)
+    .addOption(spanOption('--false-alarm-every <duration>', 'how seldom what is normal may exceed the threshold', '4w'))
     .option('--accept-drift', 'learn though the end of the recordings is unlike the rest')
     .option('--dry-run', 'say what would be learned, write nothing')
     .option('--out <folder>', "folder of models that gets <name>/<version>/; the board's own without it")

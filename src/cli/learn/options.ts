@@ -1,6 +1,6 @@
 /** Options that `learn` commands share. */
 import path from 'node:path';
-import { InvalidArgumentError } from 'commander';
+import { InvalidArgumentError, Option } from 'commander';
 import type { Settings } from '../../config/config-parts.js';
 import type { CommandContext } from '../command-context.js';
 
@@ -12,6 +12,11 @@ export function span(text: string): number {
   const seconds = Number(number) * (units[unit] ?? Number.NaN);
   if (!(seconds > 0)) throw new InvalidArgumentError('need a number with ms, s, m, h, d or w, such as 500ms or 4w.');
   return seconds;
+}
+
+/** An option that takes a `span`; help shows its default as it is written here. */
+export function spanOption(flags: string, description: string, usual: string): Option {
+  return new Option(flags, description).argParser(span).default(span(usual), usual);
 }
 
 export function positive(text: string): number {

@@ -16,7 +16,7 @@ import { asFolderError } from '../catalogue/folder-error.js';
 import type { ModelsContext } from '../models-context.js';
 import { namedOrUsual } from '../models-setting.js';
 import { listen } from './listen.js';
-import { socketOf, span } from './options.js';
+import { socketOf, spanOption } from './options.js';
 
 interface Options {
   readonly input: string;
@@ -47,7 +47,7 @@ export function recordCommand(context: ModelsContext): Command {
     .description('write what an input of the running daemon offers into a folder, a file a capture')
     .requiredOption('--input <name>', 'listen to this input')
     .requiredOption('--to <folder>', 'made where it is missing')
-    .option('--for <duration>', 'how long to listen', span, 30)
+    .addOption(spanOption('--for <duration>', 'how long to listen', '30s'))
     .option('--source <name>', 'only what comes from this one, such as an MQTT topic')
     .option('-c, --config <file>', 'configuration of the daemon')
     .option('--socket <path>', "the daemon's unix socket; that of the configuration without it")
