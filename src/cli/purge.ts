@@ -57,12 +57,18 @@ function purgeText(answer: Answer): string {
   } = answer;
   const lines = [
     `${dry ? 'Would delete' : 'Deleted'} of input ${input}, before ${before}:`,
-    `  ${files} kept copies (${bytes} bytes)`,
-    `  ${results} results with their traces`,
-    `  ${events} messages of events`,
-    `  ${quarantine} quarantine rows`,
-    ...(given_up === 0 ? [] : [`  ${given_up} deliveries that were still owed are given up`]),
-    ...(left === 0 ? [] : [`${left} results and messages are left, since a sink is still owed them: --owed takes them too.`]),
+    `  ${counted(files, 'kept copy', 'kept copies')} (${bytes} bytes)`,
+    `  ${counted(results, 'result with its trace', 'results with their traces')}`,
+    `  ${counted(events, 'message', 'messages')} of events`,
+    `  ${counted(quarantine, 'quarantine row', 'quarantine rows')}`,
+    ...(given_up === 0
+      ? []
+      : [`  ${counted(given_up, 'delivery that was still owed is', 'deliveries that were still owed are')} given up`]),
+    ...(left === 0
+      ? []
+      : [
+          `${counted(left, 'result or message is', 'results and messages are')} left, since a sink is still owed them: --owed takes them too.`,
+        ]),
     ...(answer.configured ? [] : [`The running configuration has no input ${input}.`]),
     ...(dry ? [] : ['Files in the folders of the input itself (done/, failed/) are not touched, nor is what subscribers have received.']),
   ];
@@ -82,4 +88,8 @@ function readTime(text: string): Date {
       'It must be a time with its zone (2026-01-31T18:00:00Z), a day (2026-01-31, in UTC), an age (30d, 12h, 90m) or now.',
     );
   return known;
+}
+
+function counted(count: number, one: string, many: string): string {
+  return `${count} ${count === 1 ? one : many}`;
 }

@@ -68,12 +68,12 @@ test('kept copies are listed and fetched, a purge says what it did, drift is a t
   const purge = (...more: string[]) => run(['purge', '--input', 'inbox', '--socket', socket, ...more]);
   t.match(await purge('--before', '30d', '--dry-run'), {
     code: 0,
-    out: /^Would delete of input inbox, before 20.*\n {2}1 kept copies \(4 bytes\)\n {2}2 results/,
+    out: /^Would delete of input inbox, before 20.*\n {2}1 kept copy \(4 bytes\)\n {2}2 results/,
   });
-  t.match((await purge('--before', 'now')).out, /^Deleted of[\s\S]*1 results and messages are left, since a sink is still owed them/);
+  t.match((await purge('--before', 'now')).out, /^Deleted of[\s\S]*1 result or message is left, since a sink is still owed them/);
   t.match(
     (await purge('--before', '2026-01-31', '--owed')).out,
-    /before 2026-01-31T00:00:00\.000Z[\s\S]*1 deliveries that were still owed are given up/,
+    /before 2026-01-31T00:00:00\.000Z[\s\S]*1 delivery that was still owed is given up/,
   );
   t.match((await run(['purge', '--input', 'gone', '--before', '1h', '--socket', socket])).out, /has no input gone/);
   for (const time of ['yesterday', '2026-01-31T10:00:00', '2026-99-31', '30']) t.equal((await purge('--before', time)).code, 2, time);

@@ -129,7 +129,7 @@ test('a face that is hidden is found in no file, page or message; one that is no
   const purged = (...more: string[]) => shoal('purge', '--input', 'yard', '--before', 'now', ...more).then(({ stdout }) => stdout);
   t.match(
     await purged('--dry-run'),
-    /^Would delete of input yard[\s\S]*1 kept copies \(\d+ bytes\)\n {2}1 results[\s\S]*1 messages of events/,
+    /^Would delete of input yard[\s\S]*1 kept copy \(\d+ bytes\)\n {2}1 result with its trace[\s\S]*1 message of events/,
   );
   t.equal(filesUnder(path.join(state, 'kept')).length, 2, 'a dry one does nothing');
   const stored = (words: string) =>
@@ -137,7 +137,7 @@ test('a face that is hidden is found in no file, page or message; one that is no
       (file) => elsewhere.includes(path.join(state, file)) && readFileSync(path.join(state, file)).includes(words),
     );
   t.ok(stored('canary-yard'), 'control: what the file was called is in the database');
-  t.match(await purged(), /^Deleted of input yard[\s\S]*1 kept copies[\s\S]*1 results/);
+  t.match(await purged(), /^Deleted of input yard[\s\S]*1 kept copy[\s\S]*1 result with its trace/);
   t.same(filesUnder(path.join(state, 'kept')), [hall]);
   t.same((await daemon.json<typeof rows>('/v1/results')).results.length, 1);
   await until('the broker is told to forget its snapshot', () => snapshotOf('yard').length === 0);
