@@ -29,6 +29,7 @@ export interface HttpPorts extends KeptPorts, DriftPorts {
   status(): Readonly<Record<string, unknown>> | Promise<Readonly<Record<string, unknown>>>;
 }
 
+const storyPath = '/v1/captures/:id';
 const name = z.string().min(1).max(64);
 const resultsQuery = z.strictObject({
   pipeline: name.optional(),
@@ -74,7 +75,7 @@ export function addDataRoutes(app: FastifyInstance, ports: HttpPorts): void {
     if (explanation === null) return sendError(reply, 404, `no result has the id ${id}; it may never have been or be kept no longer`);
     return sendJson(reply, 200, explanation);
   });
-  app.get<{ Params: { id: string } }>('/v1/captures/:id', async (request, reply) => {
+  app.get<{ Params: { id: string } }>(storyPath, async (request, reply) => {
     const { id } = request.params;
     if (!idPattern.test(id)) return sendError(reply, 400, 'a capture id is 1 to 64 letters, digits, - and _');
     const results = await ports.store.results({ capture: id, limit: limits.pipelinesMax });
@@ -95,6 +96,8 @@ export function guard(hosts: ReadonlySet<string>): (request: FastifyRequest, rep
     if (request.method === 'POST' && request.routeOptions.url === intakePath) return undefined;
     // The routed pattern and the raw path both count: whatever the router makes of a path, `/v1` stays inside.
     const path = request.routeOptions.url ?? request.url;
+    if (path === storyPath)
+      return sendError(reply, 403, 'what became of captures is told on the unix socket only; to bring one here, POST the bytes');
     if (path.startsWith('/v1')) return sendError(reply, 403, 'results and status are served on the unix socket only');
     return undefined;
   };

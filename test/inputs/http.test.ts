@@ -238,7 +238,9 @@ test('only those who may bring captures can', async (t) => {
   });
   t.match(await s.post(png, may, '/v1/captures/scan'), { status: 404, json: { error: /there are: scans, clips/ } });
   t.match(await s.post(png, may, '/v1/captures/clips'), { status: 503 });
-  t.equal((await fetch(`${s.url}/v1/captures/scans`)).status, 403, 'nothing is read by TCP');
+  const asked = await fetch(`${s.url}/v1/captures/scans`);
+  t.equal(asked.status, 403, 'nothing is read by TCP');
+  t.match(await asked.json(), { error: /POST the bytes/ });
   t.equal(s.around.value('shoal_input_brought_total', { answer: 'taken' }), 2);
 });
 

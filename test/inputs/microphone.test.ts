@@ -173,7 +173,7 @@ test('a command of the operator, through ffmpeg', { skip: skipWithout('ffmpeg') 
   const { corridor, input, bytes, health } = listen(t, { source: 'command', command, rate_hz: 8000, window_ms: 500 });
   await input.start(corridor.offer);
   await until('it ended', () => health()?.state === 'down');
-  t.equal(health()?.reason, 'the command ended');
+  t.equal(health()?.reason, 'the command ended with code 0');
   t.ok(bytes(0).equals(testWavOf(samples.subarray(0, 4000), 8000)), 'the same file as another writer makes of it');
 });
 

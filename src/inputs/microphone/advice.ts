@@ -12,7 +12,7 @@ export async function adviseOnMicrophone(
   words: string,
   well: boolean,
 ): Promise<string | null> {
-  if (source === 'command') return well ? 'the command ended' : null;
+  if (source === 'command') return well ? 'the command ended with code 0' : null;
   if (source === 'pulse' && /Connection refused|Input\/output error/.test(words)) {
     return `no PulseAudio or PipeWire answers, or it knows no source ${device}: it runs for a user who is logged in; the daemon as a service wants source: alsa`;
   }
