@@ -11,7 +11,7 @@ import { z } from 'zod';
 import type { Input, InputContext, InputKind, Offer } from '../core/contracts.js';
 import { explainSandbox, sandboxed, sandboxFields } from './exec/sandbox.js';
 import { explainShape, shapeFields, shapeOf } from './exec/shape.js';
-import { Stream } from './framing/stream.js';
+import { type Piece, Stream } from './framing/stream.js';
 import { explainStream, streamFields, textFormats } from './framing/stream-options.js';
 import { Child } from './live/child.js';
 import { LiveFeed } from './live/feed.js';
@@ -50,7 +50,7 @@ class ExecInput implements Input {
   readonly #feed: LiveFeed;
   readonly #stream: Stream;
   readonly #child: Child;
-  #pieces: Buffer[] = [];
+  #pieces: Piece[] = [];
   #pumping: Promise<void> = Promise.resolve();
   #idle = true;
   #stopped = false;

@@ -125,6 +125,31 @@ test('raw sound, raw pixels and binary pieces', async (t) => {
   t.ok(lost.around.lines.some(({ message }) => message.includes('check length_prefix')));
 });
 
+test('sound and pixels are a stream, which begins anew with the command', async (t) => {
+  const places = async (options: object, count: number) =>
+    (await captures(t, options, count)).taken.slice(0, count).map(({ header }) => header.stream);
+  const picture = { command: ['head', '-c', '1536', '/dev/zero'], format: 'pixels', width: 16, height: 16 };
+  const [first, second, again, after] = await places(picture, 4);
+  t.match(
+    [first, second, again, after],
+    [
+      { from: 0, to: 1 },
+      { from: 1, to: 2 },
+      { from: 0, to: 1 },
+      { from: 1, to: 2 },
+    ],
+  );
+  t.equal(first?.id, second?.id);
+  t.not(first?.id, again?.id);
+  t.equal(again?.id, after?.id);
+  const stereo = { command: ['cat', '/dev/zero'], format: 'pcm', channels: 2, rate_hz: 16_000, window: { length_ms: 500, hop_ms: 250 } };
+  t.match(await places(stereo, 2), [
+    { from: 0, to: 8000 },
+    { from: 4000, to: 12_000 },
+  ]);
+  t.same(await places({ command: ['echo', 'a line'] }, 1), [undefined], 'the control: a line stands for itself');
+});
+
 test('noise is told as such', async (t) => {
   const around = testSurroundings();
   const input = make({ command: ['yes', 'noise'], format: 'nmea' }, liveContext(`${t.testdir({})}/ledger`, around));

@@ -5,7 +5,7 @@
  * is down, with the reason: noise never looks like silence. Deliberately waits for nothing: whoever can hold its source back looks at the
  * feed's room between pieces.
  */
-import type { CaptureHeader } from '../../core/capture.js';
+import type { CaptureHeader, StreamPlace } from '../../core/capture.js';
 import type { Clock } from '../../core/contracts.js';
 import { limits } from '../../core/limits.js';
 import type { LiveFeed, Seen } from '../live/feed.js';
@@ -19,6 +19,7 @@ import { LineFramer } from './line-framer.js';
 import { lineReader, type NotRead } from './line-values.js';
 import { readSentence } from './nmea.js';
 import { frameBytesOf, type PcmLayout, SlidingBytes, wavOf } from './pcm.js';
+import { Places } from './places.js';
 import type { StreamOptions } from './stream-options.js';
 import { bytesPerPixel, type PixelLayout, tiffOf } from './tiff.js';
 
@@ -36,7 +37,13 @@ export interface StreamShape {
 
 type Bad = NotRead | 'not_text';
 /** Null for a piece that was good. */
-type Take = (piece: Buffer, arrivedMs: number) => Bad | null;
+type Take = (bytes: Buffer, arrivedMs: number, place: StreamPlace | null) => Bad | null;
+
+/** What was cut, and where it lies: null for text and binary pieces, each of which stands for itself. */
+export interface Piece {
+  readonly bytes: Buffer;
+  readonly place: StreamPlace | null;
+}
 
 const inWords: Readonly<Record<Bad, string>> = {
   not_text: 'are no text (UTF-8)',
@@ -52,6 +59,7 @@ export class Stream {
   readonly #clock: Clock;
   readonly #check: string;
   readonly #framer: Framer;
+  readonly #places: Places | null;
   readonly #windows: Windows | null;
   readonly #take: Take;
   #badInARow = 0;
@@ -61,6 +69,7 @@ export class Stream {
     this.#clock = clock;
     this.#check = shape.check;
     this.#framer = framerOf(options, shape, (why) => feed.skipped(why));
+    this.#places = placesOf(shape, clock);
     const reader = options.fields === undefined ? null : lineReader(options);
     const out = windowFeed(feed, clock, 'arrival', 'window');
     this.#windows = reader === null ? null : new Windows(planWindow(options) ?? eachSample, reader.channels, 'arrival', out);
@@ -68,13 +77,13 @@ export class Stream {
   }
 
   /** The pieces that end within these bytes, each to be taken in its turn. */
-  cut(bytes: Uint8Array): Buffer[] {
-    return this.#framer.push(bytes);
+  cut(bytes: Uint8Array): Piece[] {
+    return this.#framer.push(bytes).map((piece) => ({ bytes: piece, place: this.#places?.next() ?? null }));
   }
 
   /** Makes of a piece what it is, and offers it. */
-  take(piece: Buffer): void {
-    const bad = this.#take(piece, this.#clock.monoMs());
+  take({ bytes, place }: Piece): void {
+    const bad = this.#take(bytes, this.#clock.monoMs(), place);
     if (bad === null || bad === 'other') {
       this.#badInARow = 0;
       this.#feed.heard();
@@ -89,6 +98,7 @@ export class Stream {
   /** What comes next has nothing to do with what came before. */
   reset(): void {
     this.#framer.reset();
+    this.#places?.begin();
     if (this.#windows !== null && this.#windows.end() > 0) this.#feed.skipped('gap');
     this.#badInARow = 0;
   }
@@ -107,6 +117,14 @@ function framerOf(options: StreamOptions, { sound, picture, midway }: StreamShap
   return new LineFramer({ maxBytes, midway: midway ?? false }, onDrop);
 }
 
+/** Of sound and pictures, which are a stream. */
+function placesOf({ sound, picture }: StreamShape, clock: Clock): Places | null {
+  if (picture !== undefined) return new Places({ length: 1, hop: 1 }, clock);
+  if (sound === undefined) return null;
+  const frameBytes = frameBytesOf(sound.layout);
+  return new Places({ length: sound.lengthBytes / frameBytes, hop: sound.hopBytes / frameBytes }, clock);
+}
+
 function sampleTaker(windows: Windows, read: (line: string, values: Float64Array) => NotRead | null): Take {
   const values = new Float64Array(windows.channels.length);
   return (piece, arrivedMs) => {
@@ -118,17 +136,17 @@ function sampleTaker(windows: Windows, read: (line: string, values: Float64Array
 
 /** Each piece a capture. */
 function wholeTaker(options: StreamOptions, { sound, picture }: StreamShape, feed: LiveFeed): Take {
-  const push = (seen: Seen): null => {
-    feed.push(seen);
+  const push = (seen: Seen, place: StreamPlace | null = null): null => {
+    feed.push(place === null ? seen : { ...seen, stream: place });
     return null;
   };
   if (sound !== undefined) {
     const seconds = sound.lengthBytes / frameBytesOf(sound.layout) / sound.layout.rateHz;
-    return (piece) => push({ name: `${seconds} s of sound`, bytes: wavOf(piece, sound.layout), as: wav });
+    return (piece, _, place) => push({ name: `${seconds} s of sound`, bytes: wavOf(piece, sound.layout), as: wav }, place);
   }
   if (picture !== undefined) {
     const { width, height, layout } = picture;
-    return (piece) => push({ name: `${width} x ${height} pixels`, bytes: tiffOf(piece, width, height, layout), as: tiff });
+    return (piece, _, place) => push({ name: `${width} x ${height} pixels`, bytes: tiffOf(piece, width, height, layout), as: tiff }, place);
   }
   if (options.format === 'binary') return (piece) => push({ name: `${piece.length} bytes`, bytes: piece });
   const as = options.format === 'json' ? json : plain;
