@@ -88,6 +88,8 @@ test('json without fields: every number, nested too; more are learned, fewer are
   t.equal(before, after, 'one buffer');
   t.equal(read(reader, '[1]'), 'no_object');
   t.equal(read(readerOf({}), '{"a":"x"}'), 'no_number');
+  t.match(readerOf({}).read(Buffer.from('{"a":"x"}')), { expected: 'expected an object with numbers' });
+  t.match(readerOf({}).read(Buffer.from('{"x":[1,2],"y":[3,4]}')), { reason: 'no_number', expected: 'x is a list: name it in fields' });
   t.equal(read(readerOf({}), JSON.stringify(Object.fromEntries(Array.from({ length: 65 }, (_, i) => [`k${i}`, i])))), 'too_many');
   t.end();
 });

@@ -213,7 +213,7 @@ export class AllNumbersReader implements PayloadReader {
     const samples = this.#samples;
     const lost = samples.channels.find((name) => !found.has(name));
     if (lost !== undefined) return missing(lost);
-    if (found.size === 0) return new Malformed('no_number', 'expected an object with numbers');
+    if (found.size === 0) return new Malformed('no_number', withoutNumbers(root));
     if (found.size > limits.seriesChannelsMax)
       return new Malformed('too_many', `at most ${limits.seriesChannelsMax} numbers; name those you want under fields`);
     if (found.size === samples.channels.length) {
@@ -235,6 +235,12 @@ function placeOf(depth: number, nested: boolean): number {
 /** As a series may have it. */
 function channelName(path: string): string {
   return path.replace(/\p{C}/gu, '?').slice(-64) || '?';
+}
+
+/** What to do about an object in which there is no number. */
+function withoutNumbers(root: Record<string, unknown>): string {
+  const list = Object.keys(root).find((key) => Array.isArray(root[key]));
+  return list === undefined ? 'expected an object with numbers' : `${channelName(list)} is a list: name it in fields`;
 }
 
 function missing(name: string): Malformed {
