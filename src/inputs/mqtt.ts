@@ -102,7 +102,7 @@ class MqttInput implements Input, Subscriber {
   subscribed(filter: string, problem: string | null): void {
     if (problem === null) this.#refused.delete(filter);
     else this.#refused.set(filter, `${printable(filter)} ${problem}`);
-    if (this.#refused.size === 0) this.#feed.heard();
+    if (this.#refused.size === 0) this.#feed.reached();
     else this.#feed.trouble([...this.#refused.values()].join('; '));
   }
 

@@ -71,6 +71,7 @@ test('each input says what it saw, or what to do', async (t) => {
     picture: { type: 'exec', command: ['cat', '/dev/zero'], format: 'pixels', width: 8, height: 8 },
     broken: { type: 'exec', command: ['sh', '-c', 'echo "no card" >&2; exit 1'] },
     silent: { type: 'exec', command: silent },
+    misfit: { type: 'exec', command: ['sh', '-c', 'echo a; echo b; sleep 1000'], format: 'csv', fields: ['x'] },
     long: {
       type: 'exec',
       command: ['sh', '-c', 'while :; do echo 1; sleep 0.05; done'],
@@ -92,7 +93,8 @@ test('each input says what it saw, or what to do', async (t) => {
   t.match(of('picture'), { state: 'ok', found: /^exec, saw a TIFF image, \d+ bytes, "8 x 8 pixels"$/ });
   t.match(of('broken'), { state: 'fail', advice: 'sh ended with code 1: no card' });
   t.match(of('silent'), { state: 'warn', found: 'exec, no capture within 2 s', advice: /says nothing \(no line yet\)/ });
-  t.match(of('long'), { state: 'warn', advice: /It speaks: .*--wait/ });
+  t.match(of('misfit'), { state: 'warn', advice: /^2 pieces came, none fits \(no_number\): / });
+  t.match(of('long'), { state: 'warn', advice: /^It speaks: .*--wait/ });
   t.match(of('line'), { state: 'fail', advice: /^there is no \/dev\/no-such-line; / });
   t.match(of('inbox'), { state: 'ok', found: `folder, 1 waiting in ${inbox}; none is taken by looking` });
   t.same(readdirSync(inbox).sort(), ['a.png', 'b.part'], 'nothing was touched');
@@ -109,11 +111,17 @@ test('an input on a connection hears through one of its own, which leaves nothin
   t.teardown(() => voice.endAsync(true));
   await voice.publishAsync('level/1', '4.5', { qos: 1, retain: true });
   const { config } = configured(
-    { level: { type: 'mqtt', connection: 'lan', topics: ['level/+'], payload: 'number' } },
+    {
+      level: { type: 'mqtt', connection: 'lan', topics: ['level/+'], payload: 'number' },
+      nobody: { type: 'mqtt', connection: 'lan', topics: ['levle/+'], payload: 'number' },
+      lists: { type: 'mqtt', connection: 'lan', topics: ['level/+'] },
+    },
     { lan: { type: 'mqtt', url: broker.url } },
   );
-  const { of } = await doctor(config, '--wait', '10');
+  const { of } = await doctor(config, '--wait', '2');
   t.match(of('level'), { state: 'ok', found: /^mqtt, saw / });
+  t.match(of('nobody'), { state: 'warn', advice: /^No message within 2 s: is the topic right/ });
+  t.match(of('lists'), { state: 'warn', advice: /^1 piece came, none fits \(no_object\): / });
   const kept: string[] = [];
   voice.on('message', (topic) => kept.push(topic));
   await voice.subscribeAsync('#', { qos: 1 });

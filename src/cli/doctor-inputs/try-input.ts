@@ -45,22 +45,35 @@ async function lookAt(check: string, type: string, input: Input): Promise<Check>
 
 interface TrialEnd {
   readonly capture: Capture | null;
+  /** Something came that the input could read. */
+  readonly heard: boolean;
+  /** Pieces that never became a capture, by reason. */
+  readonly skipped: ReadonlyMap<string, number>;
   readonly state: string;
   readonly reason: string | undefined;
 }
 
-function judged(check: string, type: string, { capture, state, reason }: TrialEnd, waitMs: number): Check {
+function judged(check: string, type: string, end: TrialEnd, waitMs: number): Check {
+  const { capture, state, reason } = end;
   if (capture !== null) return { check, state: 'ok', found: `${type}, saw ${captureText(capture)}` };
   if (state === 'down') return { check, state: 'fail', found: `${type}, saw nothing`, advice: reason ?? 'it gives no reason' };
-  const found = `${type}, no capture within ${waitMs / 1000} s`;
+  const seconds = waitMs / 1000;
+  return { check, state: 'warn', found: `${type}, no capture within ${seconds} s`, advice: whyNone(end, seconds) };
+}
+
+function whyNone({ heard, skipped, state, reason }: TrialEnd, seconds: number): string {
+  const count = [...skipped.values()].reduce((sum, each) => sum + each, 0);
+  const pieces = count === 1 ? '1 piece' : `${count} pieces`;
+  const reasons = [...skipped].map(([why, times]) => (skipped.size === 1 ? why : `${why} ${times}`)).join(', ');
+  if (heard) {
+    const without = count === 0 ? '' : `; ${pieces} came that did not count (${reasons})`;
+    return `It speaks${without}: a window needs more time, give it with --wait.`;
+  }
+  if (count > 0) return `${pieces} came, none fits (${reasons}): compare the format and the fields with what is sent.`;
+  // What is well and was not heard is only subscribed to.
   if (state === 'ok')
-    return { check, state: 'warn', found, advice: 'It speaks: if its windows are longer, give it more time with --wait.' };
-  return {
-    check,
-    state: 'warn',
-    found,
-    advice: `It is open and says nothing (${reason ?? state}): if it speaks seldom, give it more time with --wait.`,
-  };
+    return `No message within ${seconds} s: is the topic right, does the device publish? If seldom, give it more time with --wait.`;
+  return `It is open and says nothing (${reason ?? state}): if it speaks seldom, give it more time with --wait.`;
 }
 
 /** Surroundings that remember what the input says of itself, and a corridor that takes one capture. */
@@ -68,12 +81,14 @@ class Trial {
   #capture: Capture | null = null;
   #state = 'starting';
   #reason: string | undefined;
+  #heard = false;
+  readonly #skipped = new Map<string, number>();
   #onChange: () => void = () => {};
   #seq = 0;
   readonly #connections: ManagedConnection[] = [];
 
   context(stateDir: string, connect: TriedInput['connect']): BroughtContext {
-    const surroundings = { clock: new SystemClock(), log: silence, metrics: uncounted, health: this.#health() };
+    const surroundings = { clock: new SystemClock(), log: silence, metrics: this.#metrics(), health: this.#health() };
     return {
       ...surroundings,
       boot: 0,
@@ -109,7 +124,7 @@ class Trial {
       const done = () => {
         clearTimeout(timer);
         clearTimeout(downTimer);
-        resolve({ capture: this.#capture, state: this.#state, reason: this.#reason });
+        resolve({ capture: this.#capture, heard: this.#heard, skipped: this.#skipped, state: this.#state, reason: this.#reason });
       };
       const timer = setTimeout(done, waitMs);
       this.#onChange = () => {
@@ -129,8 +144,17 @@ class Trial {
         this.#reason = reason;
         this.#onChange();
       },
-      progress: () => {},
+      progress: (part) => {
+        this.#heard ||= part.startsWith('input:');
+      },
     };
+  }
+
+  #metrics(): Metrics {
+    const skip = ({ reason = 'other' }: Readonly<Record<string, string>> = {}, by = 1) => {
+      this.#skipped.set(reason, (this.#skipped.get(reason) ?? 0) + by);
+    };
+    return { ...uncounted, counter: ({ name }) => ({ inc: name === 'shoal_input_skipped_total' ? skip : () => {} }) };
   }
 }
 

@@ -109,6 +109,13 @@ export class LiveFeed {
     this.#patientMs = this.#context.clock.monoMs() + limits.liveOpenMs;
   }
 
+  /** The source can be heard now, though it has said nothing yet. */
+  reached(): void {
+    this.#heardMs = this.#context.clock.monoMs();
+    this.#patientMs = 0;
+    this.#say(null);
+  }
+
   /** The source cannot be used, or not be believed; `reason` says why and what to do. Until it is heard again. */
   trouble(reason: string): void {
     this.#say(reason);
