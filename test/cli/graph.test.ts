@@ -78,7 +78,10 @@ test('the text has every stage with its conditions, the models that would run, a
     text,
     /\nparts \(priority 2\): does not run\n {2}cam \(folder\)\n {4}\|\n {4}v\n {2}found: detect-text, by ppocr-det@4\.0\.0 fp32\n/,
   );
-  t.match(text, /\n {2}kinds: classify-image, each of found cut out, by nobody@9\n {4}\| {2}! model: "nobody@9" is not installed/);
+  t.match(
+    text,
+    /\n {2}kinds: classify-image, each of found cut out, by nobody@9\n {4}\| {2}! model: no model for classify-image is installed, nor "nobody@9"; /,
+  );
   t.match(text, /\n {2}\[A\] signs\.regions, badges\.words\n$/, 'a pipeline that does not run shares nothing');
   t.notMatch(text, /[^\n -~]/, 'in seven bits');
   t.notMatch(graph('-p', 'parts'), /badges|inbox/, 'one alone');
