@@ -58,6 +58,7 @@ export class Keeper {
   /** Watches whose events leave copies, by pipeline and input. */
   readonly #wanted = new Map<string, { readonly watch: Watch; readonly keep: boolean; readonly snapshot: boolean }>();
   readonly #underway = new Map<string, Capture>();
+  /** Of what may become an event, or is one: by watch and source, for each source has events of its own. */
   readonly #best = new Map<string, Best>();
   readonly #open = new Set<string>();
   readonly #sampledMs = new Map<string, number>();
@@ -104,7 +105,7 @@ export class Keeper {
     const watched = results.flatMap((result) => result.watched ?? []);
     if (this.#stop.signal.aborted || (rules?.mode !== 'sample' && !watched.some(({ watch }) => this.#wanted.has(keyOf(watch))))) return;
     this.#underway.set(id, capture);
-    for (const { watch, sighting } of watched) if (watch.kind === 'event') this.#weigh(keyOf(watch), capture, sighting);
+    for (const { watch, sighting } of watched) if (watch.kind === 'event') this.#weigh(watch, capture, sighting);
   }
 
   /** After they were: resolves when the capture's file is needed no more. */
@@ -146,8 +147,9 @@ export class Keeper {
     return true;
   }
 
-  #weigh(key: string, capture: Capture, { holds, score }: { readonly holds: boolean; readonly score: number | null }): void {
-    if (!this.#wanted.has(key)) return;
+  #weigh(watch: Watch, capture: Capture, { holds, score }: { readonly holds: boolean; readonly score: number | null }): void {
+    if (!this.#wanted.has(keyOf(watch))) return;
+    const key = courseOf(watch);
     const best = this.#best.get(key);
     if (!holds) {
       if (!this.#open.has(key)) this.#best.delete(key);
@@ -160,8 +162,12 @@ export class Keeper {
   /** Comes before the commit that it is about is answered. */
   #changed(changes: readonly WatchChange[]): void {
     for (const change of changes) {
-      const key = keyOf(change);
-      const wanted = this.#wanted.get(key);
+      const key = courseOf(change);
+      const wanted = this.#wanted.get(keyOf(change));
+      if (change.state === null) {
+        this.#open.delete(key);
+        this.#best.delete(key);
+      }
       if (wanted === undefined || change.state === null) continue;
       if (openIn(change.state).length > 0) this.#open.add(key);
       else this.#open.delete(key);
@@ -306,4 +312,8 @@ function newWish(capture: Capture): Wish {
 
 function keyOf({ pipeline, input }: Pick<Watch, 'pipeline' | 'input'>): string {
   return `${pipeline} ${input}`;
+}
+
+function courseOf({ pipeline, input, source }: Pick<Watch, 'pipeline' | 'input' | 'source'>): string {
+  return JSON.stringify([pipeline, input, source]);
 }

@@ -59,10 +59,11 @@ async function scene(t: Test, { keep = { keep: 'events' }, watch = doorsWatch, s
   t.teardown(() => keeper.stop());
   let number = 0;
   /** A capture of `cam` with this score, or none, a second after the one before; resolves when its file may go. */
-  const see = async (score: number | null, path?: string): Promise<string> => {
+  const see = async (score: number | null, path?: string, source?: string): Promise<string> => {
     const bytes = Buffer.from(`${number},${score}\n`);
     const base = walkHeader(number++, boot, clock.mono);
-    const header: CaptureHeader = { ...base, kind: 'series', mediaType: 'text/csv', bytes: bytes.length };
+    const from = source === undefined ? {} : { source };
+    const header: CaptureHeader = { ...base, ...from, kind: 'series', mediaType: 'text/csv', bytes: bytes.length };
     if (path !== undefined) writeFileSync(path, bytes);
     const capture: Capture = { header, content: path === undefined ? { bytes } : { path } };
     const kept = record(header.id, watch.pipeline, { input: 'cam' });
@@ -70,7 +71,9 @@ async function scene(t: Test, { keep = { keep: 'events' }, watch = doorsWatch, s
     const seen = { ...sighting, monoMs: clock.mono, holds: score !== null, score, labels: [] };
     const thing = { box: { x_min: 0.1, y_min: 0.1, x_max: 0.3, y_max: 0.9 }, label: 'person', score: score ?? 0, accepted: true };
     const watched =
-      watch.kind === 'tracks' ? { watch, sighting: seen, things: score === null ? [] : [thing] } : { watch: doorsWatch, sighting: seen };
+      watch.kind === 'tracks'
+        ? { watch, sighting: seen, things: score === null ? [] : [thing] }
+        : { watch: { ...doorsWatch, ...from }, sighting: seen };
     const results = [{ record: kept, sinks: [], watched }];
     keeper.before(capture, results);
     await store.commit({ captureId: header.id, input: 'cam', replayable: false, results });
@@ -105,6 +108,32 @@ test('of an event the capture that began it stays, and its best; nothing before,
   t.equal(Buffer.from((await shelf.read(seen[3] ?? ''))?.bytes ?? []).toString(), '7,0.95\n', 'its bytes as they are');
   for (const score of [null, null, 0.2, 0.2]) seen.push(await see(score));
   t.equal((await rest()).length, 3, 'the next event is one of its own, though its best is worse');
+});
+
+test('each source of an input has a best of its own', async (t) => {
+  const { see, rest } = await scene(t, {});
+  const seen: { of: string; id: string }[] = [];
+  const both = async (hall: number | null, yard: number | null) => {
+    for (const [of, score] of [['hall', hall] as const, ['yard', yard] as const]) seen.push({ of, id: await see(score, undefined, of) });
+  };
+  // The yard's better picture is none of the hall's event, and the yard's quiet ends none of it.
+  for (const [hall, yard] of [
+    [0.6, null],
+    [0.7, 0.99],
+    [0.8, null],
+    [0.9, null],
+    [0.85, null],
+  ] as const)
+    await both(hall, yard);
+  for (let i = 0; i < 5; i++) await both(null, null);
+  const kept = await rest();
+  t.ok(kept.length > 0);
+  t.same(
+    seen.filter(({ id }) => kept.includes(id)).map(({ of }) => of),
+    kept.map(() => 'hall'),
+    'what held for a moment in the yard began nothing there',
+  );
+  t.ok(kept.includes(seen[6]?.id ?? ''), 'the best of the hall');
 });
 
 test('of things that are followed the capture with which each began stays', async (t) => {
