@@ -114,6 +114,26 @@ test('many windows share a crossing; silent ones are kept at a rate, and all are
   t.equal(around.value('shoal_outcomes_total', { outcome: 'silent' }), 396);
 });
 
+test('where the store is away, no more captures are worked on than may wait for it, in batches or not', async (t) => {
+  const { store, pool, crossings, outcomes, offer } = await corridor(t);
+  await until('an engine is ready', () => pool.free(false));
+  await offer(window(60));
+  await until('the first is settled', () => outcomes.length === 1);
+  await store.stop();
+  let accepted = 0;
+  for (let i = 0; i < 3000; i++) void offer(window(60)).then(() => accepted++);
+  let given = 0;
+  const jobs = () => crossings.reduce((sum, each) => sum + each, 0);
+  await until('nothing more is given out', async () => {
+    given = jobs();
+    await new Promise((resolve) => setTimeout(resolve, 300));
+    return given > limits.settlingMax && given === jobs();
+  });
+  t.ok(given <= limits.settlingMax + limits.batchJobsMax * (limits.jobsPerEngine + 1), `${given} were worked on`);
+  t.ok(crossings.length < given / 2, 'in batches');
+  t.ok(accepted < 3000, 'the others wait with their input');
+});
+
 test('an engine that dies under a batch loses all of it, and every window is settled as failed', async (t) => {
   const { around, pool, crossings, outcomes, offer } = await corridor(t);
   await until('an engine is ready', () => pool.free(false));
