@@ -46,13 +46,13 @@ export async function gatherCrew(settings: DaemonSettings, surroundings: Surroun
   tellPipelines(resolution, surroundings);
   const variants = new RunningVariants(policy, runs);
   variants.tellPolicy(log, health);
-  const rules = Object.values(settings.inputs).map(keepRules);
-  const faces = rules.some(({ hideFaces }) => hideFaces) ? faceModel(registry, policy, surroundings) : null;
+  const rules = Object.entries(settings.inputs).map(([name, input]) => [name, keepRules(input)] as const);
+  const faces = rules.some(([, { hideFaces }]) => hideFaces) ? faceModel(registry, policy, surroundings) : null;
   const choices = [...pipelines.flatMap(allChoicesOf), ...(faces === null ? [] : [faces])];
   const models = [...new Set(choices.map(({ model }) => model))].flatMap((ref) => registry.find(ref) ?? []);
   // A model that cannot be opened then shows before it meets a capture.
   const warm = [...new Map(choices.map((choice) => [`${choice.model}:${choice.variant}`, choice])).values()];
-  const masks = Object.fromEntries(Object.entries(settings.inputs).map(([name, input]) => [name, keepRules(input).mask]));
+  const masks = Object.fromEntries(rules.map(([name, { mask }]) => [name, mask]));
   const engines = new EnginePool({ options: engine, pipelines, models, warm, masks, surroundings });
   return { pipelines, models: models.map(modelRef), pins: registry.pins.models, variants, faces, engines };
 }

@@ -365,7 +365,7 @@ export class Daemon {
 }
 
 async function refuseReload(): Promise<void> {
-  throw new Error('this process does not reload: restart it');
+  throw new ShoalError('USAGE', 'this process does not reload: restart it');
 }
 
 function makeDirectory(path: string): void {

@@ -33,7 +33,7 @@ export interface Drift {
 /** From where on it counts as large: the usual mark. */
 export const largeDrift = 0.25;
 
-/** `edges` are given where the bins are known before: categories by their numbers. */
+/** Nothing is known yet. */
 export function newDrift(): DriftState {
   return { learned: [], edges: null, reference: [], previous: [], current: [] };
 }

@@ -57,12 +57,17 @@ export class States implements StateFeed {
   }
 
   all(): readonly StateMessage[] {
-    return [...this.#stated.map((watch) => this.#messageOf(watch)), ...this.#gone];
+    return this.#messages(() => true);
   }
 
   watch(onChange: (messages: readonly StateMessage[]) => void): () => void {
     this.#watchers.add(onChange);
     return () => this.#watchers.delete(onChange);
+  }
+
+  /** Only what is asked for is put into words: an input may have a thousand sources. */
+  #messages(about: (of: { readonly pipeline: string; readonly input: string }) => boolean): readonly StateMessage[] {
+    return [...this.#stated.filter(about).map((watch) => this.#messageOf(watch)), ...this.#gone.filter(about)];
   }
 
   #messageOf(watch: Watch): StateMessage {
@@ -91,7 +96,7 @@ export class States implements StateFeed {
       if (state !== null) this.#remember(key, source, state);
       else this.#forget(pipeline, input, source);
     }
-    if (changed.size > 0) this.#say(this.all().filter(({ pipeline, input }) => changed.has(keyOf(pipeline, input))));
+    if (changed.size > 0) this.#say(this.#messages(({ pipeline, input }) => changed.has(keyOf(pipeline, input))));
   }
 
   #remember(key: string, source: string, state: WatchState): void {
