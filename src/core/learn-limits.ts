@@ -1,4 +1,4 @@
-/** Bounds of learning classes on a board, each with its reason; part of `limits`. */
+/** Bounds of learning on a board, from recordings, from examples and from an input that is watched, each with its reason; part of `limits`. */
 export const learnLimits = {
   /** Classes of one model: a stage tells a handful of sounds or texts apart, not a dictionary. */
   learnLabelsMax: 64,
@@ -20,4 +20,17 @@ export const learnLimits = {
   learnListedMax: 20,
   /** Samples whose answer by the written model is compared with the fit. */
   learnTriedMax: 8,
+  /** Numbers of a window that are learned together: their covariance is taken apart, which costs their cube; 256 take a second on a small board. */
+  learnFeaturesMax: 256,
+  /** Windows learned from, spread evenly where there are more: a day of seconds tells no more than these. */
+  learnWindowsMax: 20_000,
+
+  /** Numbers kept of one input while a command learns from it: 64 MB, a day of three axes at 64 Hz. */
+  learnLiveValuesMax: 16_777_216,
+  /** Sources of one input that are named to a person. */
+  learnSourcesNamed: 20,
+  /** Longest (ms) other sources are waited for once a second one is heard. */
+  learnSourcesMs: 5_000,
+  /** Written by one recording: an hour and a half of sound at 48 kHz in stereo; a card of 8 GB also holds the system. */
+  recordBytesMax: 1024 ** 3,
 } as const;

@@ -16,12 +16,12 @@ export const limits = {
   ...compileLimits,
   ...httpLimits,
   ...keepLimits,
+  ...learnLimits,
   ...liveLimits,
   ...messageLimits,
   ...modelLimits,
-  ...wiredLimits,
-  ...learnLimits,
   ...tapLimits,
+  ...wiredLimits,
 
   /** A config file is written by a person; above this it is a mistake or an attack. */
   configBytesMax: 1024 * 1024,

@@ -1,5 +1,5 @@
 /**
- * Bounds of live inputs, of the windows they make, and of what is learned from them. Part of `limits`, which everybody asks.
+ * Bounds of live inputs, of the windows they make, and of series and texts as captures. Part of `limits`, which everybody asks.
  */
 export const liveLimits = {
   /** A child of an input that ends is started again after this, then later and later. */
@@ -48,10 +48,6 @@ export const liveLimits = {
   seriesWindowMax: 262_144,
   /** Spectral bands of one channel: more tell no more of a window, and each must be learned. */
   seriesBandsMax: 64,
-  /** Numbers of a window that are learned together: their covariance is taken apart, which costs their cube; 256 take a second on a small board. */
-  learnFeaturesMax: 256,
-  /** Windows learned from, spread evenly where there are more: a day of seconds tells no more than these. */
-  learnWindowsMax: 20_000,
   /** The head of an encoded series: 64 names of 64 characters and a few numbers. */
   seriesHeadBytesMax: 16 * 1024,
   /** A text that is looked at as such: a long letter; more is a book. */
