@@ -6,10 +6,10 @@
  */
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
-import { build, intakesOf } from './build-part.js';
+import { build, intakesOf, stopAll } from './build-part.js';
 import type { Loaded } from './config/load-config.js';
 import { writeDurably } from './config/write-durably.js';
-import type { Input, ManagedConnection, Sink, Surroundings } from './core/contracts.js';
+import type { Input, Surroundings } from './core/contracts.js';
 import { reasonOf, ShoalError } from './core/errors.js';
 import { type Intake, Intakes } from './core/intake.js';
 import { limits } from './core/limits.js';
@@ -17,21 +17,21 @@ import type { PipelineSpec } from './core/pipeline.js';
 import { type WaitingRules, waitingRules } from './core/waiting.js';
 import { type Crew, type DaemonSettings, gatherCrew } from './crew.js';
 import { DriftWatch } from './flow/drift-watch.js';
-import { Relay, type RelayOptions } from './flow/relay.js';
+import type { RelayOptions } from './flow/relay.js';
 import { Reporter } from './flow/report.js';
 import { Schedule } from './flow/schedule.js';
-import { States, watchesOf } from './flow/states.js';
+import { watchesOf } from './flow/states.js';
 import { Taps } from './flow/taps.js';
 import { compileWorthTelling, type OnTrouble } from './flow/worth-telling.js';
 import { createHttpServer, type HttpServer } from './http/http-server.js';
 import { Keeping } from './keeping.js';
-import { createTopics } from './mqtt/topics.js';
 import { BoardWatch } from './ops/board-watch.js';
 import { SystemClock } from './ops/clock.js';
 import { HealthBoard } from './ops/health.js';
 import { createLog, type DaemonLog } from './ops/log.js';
 import { PromMetrics } from './ops/metrics.js';
 import { type NotifyEnv, SystemdNotifier } from './ops/systemd.js';
+import { Outbound } from './outbound.js';
 import { type Parts, parts } from './parts.js';
 import { variantsFileIn } from './registry/variant-memory.js';
 import { SelfReport } from './self-report.js';
@@ -61,16 +61,13 @@ export class Daemon {
   readonly #surroundings: Surroundings;
   readonly #notifier: SystemdNotifier;
   readonly #store: SqliteStore;
-  readonly #connections = new Map<string, ManagedConnection>();
-  readonly #sinks = new Map<string, Sink>();
-  readonly #relays: Relay[] = [];
+  readonly #outbound: Outbound;
   readonly #inputs = new Map<string, Input>();
   readonly #waiting = new Map<string, WaitingRules>();
   readonly #keeping: Keeping;
   readonly #board: BoardWatch;
   readonly #self: SelfReport;
   #crew: Crew | undefined;
-  #states: States | undefined;
   #drift: DriftWatch | undefined;
   #schedule: Schedule | undefined;
   #http: HttpServer | undefined;
@@ -97,6 +94,8 @@ export class Daemon {
     this.lost = promise;
     const path = this.#settings.store.path ?? join(this.#settings.paths.state_dir, 'shoal.db');
     this.#store = new SqliteStore(path, this.#settings.store, this.#surroundings, reject);
+    const part = (kind: string, name: string) => this.#part(kind, name);
+    this.#outbound = new Outbound({ settings: this.#settings, store: this.#store, log: this.log, part, relay: options.relay });
     this.#keeping = new Keeping(this.#settings, this.#store, this.#part('flow', 'keep'));
   }
 
@@ -168,18 +167,15 @@ export class Daemon {
     this.#taps.stop();
     // A stop during the start lets the step at hand finish, and no other begin.
     await this.#starting.catch(() => {});
-    await this.#each('input', this.#inputs, (input) => input.stop());
+    await stopAll('input', this.#inputs, this.log);
     this.#schedule?.stop();
     await this.#crew?.engines.stop(limits.drainMs / 2);
     await this.#keeping.stop();
     await this.#schedule?.drained();
     await this.#drift?.stop();
     // What was settled or given back meanwhile is closed while there is a ledger to close it in.
-    await this.#each('input', this.#inputs, (input) => input.stop());
-    await Promise.all(this.#relays.map((relay) => relay.stop()));
-    this.#states?.stop();
-    await this.#each('sink', this.#sinks, (sink) => sink.stop());
-    await this.#each('connection', this.#connections, (connection) => connection.stop());
+    await stopAll('input', this.#inputs, this.log);
+    await this.#outbound.stop();
     await this.#http?.stop();
     await this.#store.stop();
     this.#board.stop();
@@ -248,40 +244,17 @@ export class Daemon {
   }
 
   async #startConnections(): Promise<void> {
-    const { connections, device, sinks } = this.#settings;
-    for (const [name, settings] of Object.entries(connections)) {
-      const user = Object.values(sinks).find(({ options }) => (options as { connection?: string }).connection === name);
-      const prefix = (user?.options as { topic_prefix?: string } | undefined)?.topic_prefix ?? '';
-      const context = { ...this.#part('connection', name), deviceId: device.id, statusTopic: createTopics(prefix, device.id).status };
-      const connection = build<ManagedConnection>(parts.connections, name, settings, context);
-      this.#connections.set(name, connection);
-      await connection.start();
-    }
+    await this.#outbound.startConnections();
   }
 
   async #startSinks(): Promise<void> {
-    const { sinks, device } = this.#settings;
-    const states = new States(watchesOf(this.#pipelines, device.id, this.#loaded.configHash), this.#store, this.#part('flow', 'states'));
-    this.#states = states;
-    await states.start();
-    for (const [name, settings] of Object.entries(sinks)) {
-      const context = {
-        ...this.#part('sink', name),
-        device,
-        connection: (wanted: string) => this.#connection(wanted),
-        info: () => this.#self.info(),
-        models: () => this.#crew?.variants.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
-        vitals: () => this.#self.vitals(),
-        latest: states,
-        ...this.#keeping.feed,
-      };
-      const sink = build<Sink>(parts.sinks, name, settings, context);
-      this.#sinks.set(name, sink);
-      await sink.start();
-      const relay = new Relay(name, sink, this.#store, this.#part('sink', name), this.#options.relay);
-      this.#relays.push(relay);
-      relay.start();
-    }
+    const { device } = this.#settings;
+    await this.#outbound.startSinks(watchesOf(this.#pipelines, device.id, this.#loaded.configHash), {
+      info: () => this.#self.info(),
+      models: () => this.#crew?.variants.message(device.id, this.#loaded.configHash, this.#boot) ?? {},
+      vitals: () => this.#self.vitals(),
+      ...this.#keeping.feed,
+    });
   }
 
   async #startCorridor(): Promise<void> {
@@ -319,7 +292,7 @@ export class Daemon {
         nextSeq: () => ++this.#seq,
         stateDir: this.#settings.paths.state_dir,
         offerIntake: (intake: Intake) => this.#intakes.offer(name, intake),
-        connection: (wanted: string) => this.#connection(wanted),
+        connection: (wanted: string) => this.#outbound.connection(wanted),
       };
       const input = build<Input>(parts.inputs, name, settings, context);
       this.#inputs.set(name, input);
@@ -328,20 +301,12 @@ export class Daemon {
     }
   }
 
-  #connection(name: string): ManagedConnection {
-    const connection = this.#connections.get(name);
-    if (connection === undefined)
-      throw new ShoalError('SHOAL_INTERNAL', `there is no connection "${name}", which the configuration has checked`);
-    return connection;
-  }
-
   #part(kind: string, name: string): Surroundings {
     return { ...this.#surroundings, log: this.log.child({ part: `${kind}:${name}` }) };
   }
 
   async #status(): Promise<Readonly<Record<string, unknown>>> {
     const backlog = await this.#store.backlog();
-    const connections = Object.fromEntries([...this.#connections].map(([name, { address, connected }]) => [name, { address, connected }]));
     return {
       ...this.#self.info(),
       ...this.#self.vitals(),
@@ -349,18 +314,10 @@ export class Daemon {
       uses: this.#self.uses(),
       taps: this.#taps.count,
       engines: this.#crew?.engines.pids ?? [],
-      connections,
+      connections: this.#outbound.addresses,
       inputs: this.#health.report().parts.filter(({ part }) => part.startsWith('input:')),
       sinks: backlog,
     };
-  }
-
-  /** Side by side: what one waits for is no reason for another to wait. */
-  async #each<Part>(kind: string, all: ReadonlyMap<string, Part>, act: (part: Part) => Promise<void>): Promise<void> {
-    const acts = [...all].map(([name, part]) =>
-      act(part).catch((error: unknown) => this.log.warn({ part: `${kind}:${name}`, err: reasonOf(error) }, 'did not stop cleanly')),
-    );
-    await Promise.all(acts);
   }
 }
 
